@@ -1,0 +1,226 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from enum import Enum
+from pathlib import Path
+from typing import IO, Annotated, Any, NoReturn
+
+import typer
+
+from escalation import __version__
+from escalation.articles import STANDARD_INPUT, ArticleError, read_article
+from escalation.corpus import replace_when_done, to_json_line
+from escalation.document import Document
+
+FAILURE = 2
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Weapons, actors and stance (retaliation, escalation, diplomacy) in news of war.",
+)
+
+Model = Annotated[str, typer.Option(help="Shipped model, model folder or Hub id.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, or a torch device such as cuda.")]
+RuntimeOption = Annotated[str, typer.Option("--runtime", help="auto, onnx or torch.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores by default.")]
+
+
+class OutputFormat(str, Enum):
+    """How predictions are written."""
+
+    TABLE = "table"
+    JSONL = "jsonl"
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    """Weapons, actors and stance (retaliation, escalation, diplomacy) in news of war."""
+
+
+@app.command()
+def predict(
+    files: Annotated[list[str], typer.Argument(help="Text files, one article each; - for standard input.")],
+    output_format: Annotated[
+        OutputFormat, typer.Option("--format", help="A table for people, or JSON Lines.")
+    ] = OutputFormat.TABLE,
+    output: Annotated[Path | None, typer.Option(help="File to write instead of standard output.")] = None,
+    model: Model = "small",
+    device: Device = "auto",
+    runtime: RuntimeOption = "auto",
+    threads: Threads = None,
+) -> None:
+    """Read articles: the stance of every sentence, and the weapons and actors it names."""
+    from escalation.predictor import load
+
+    failed: list[str] = []
+    names: deque[str] = deque()
+    with _one_line_errors():
+        predictor = load(model, device, runtime, threads=threads)  # type: ignore[arg-type]
+        with _opened(output) as file:
+            write = _writer(output_format, file, to_file=output is not None)
+            texts = _articles(_with_progress(files, "articles"), names, failed)
+            for document in predictor.stream(texts):
+                write(replace(document, id=names.popleft()))
+    if failed:
+        raise typer.Exit(FAILURE)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="Shipped model, model folder or Hub id.")],
+    data: Annotated[list[Path], typer.Argument(help="JSON Lines files of labelled documents.")],
+    json_output: Annotated[Path | None, typer.Option("--json", help="Also write all scores to this JSON file.")] = None,
+    device: Device = "auto",
+    runtime: RuntimeOption = "auto",
+    threads: Threads = None,
+) -> None:
+    """Score a model on labelled documents, from raw text: exact-match spans and stances."""
+    with _one_line_errors(extra="evaluate"):
+        from escalation.display import console_for, render_scores
+        from escalation.evaluation import evaluate_predictor, read_labelled, score_rows
+        from escalation.predictor import load
+
+        documents = read_labelled(data)
+        predictor = load(model, device, runtime, threads=threads)  # type: ignore[arg-type]
+        scores = evaluate_predictor(
+            predictor, documents, lambda texts: _with_progress(texts, "articles", len(documents))
+        )
+        console_for().print(render_scores(score_rows(scores)))
+        if json_output is not None:
+            with replace_when_done(json_output) as file:
+                json.dump(scores, file, indent=2)
+                file.write("\n")
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(help="Recipe, such as configs/small.yaml.")],
+    train_files: Annotated[
+        list[str] | None, typer.Option("--train", help="Labelled documents to train on (repeatable).")
+    ] = None,
+    dev_files: Annotated[
+        list[str] | None,
+        typer.Option("--dev", help="Labelled documents that choose the checkpoint (repeatable)."),
+    ] = None,
+    encoder: Annotated[str | None, typer.Option(help="Hub id or folder of the pretrained encoder.")] = None,
+    output: Annotated[str | None, typer.Option(help="Folder for the model.")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint in the output folder.")] = False,
+) -> None:
+    """Train a model as a recipe says; options replace the recipe's values."""
+    with _one_line_errors(extra="train"):
+        from escalation.display import console_for, render_scores
+        from escalation.evaluation import score_rows
+        from escalation.recipe import load_recipe
+        from escalation.training import train_model
+
+        recipe = load_recipe(config, train=train_files, dev=dev_files, encoder=encoder, output=output)
+        metrics = train_model(recipe, resume=resume)
+        if metrics is not None:
+            console_for().print(render_scores(score_rows(metrics["raw_text"])))
+            typer.echo(f"model folder: {recipe.output}", err=True)
+
+
+@app.command()
+def export(
+    model: Annotated[str, typer.Argument(help="Model folder with safetensors weights, or Hub id.")],
+    output: Annotated[
+        Path | None, typer.Option(help="File to write; model.onnx in the model folder by default.")
+    ] = None,
+    quantize: Annotated[bool, typer.Option(help="8-bit weights, a quarter of the size.")] = True,
+) -> None:
+    """Write the model's ONNX graph, which predicts on the CPU without torch."""
+    with _one_line_errors(extra="train"):
+        from escalation.export import export_onnx
+        from escalation.model_folder import ModelFolder
+        from escalation.torch_runtime import TorchRuntime
+
+        folder = ModelFolder.open(model)
+        target = output or folder.onnx_path
+        export_onnx(TorchRuntime.load(folder, "cpu").model, target, quantized=quantize)
+        typer.echo(f"{target}: {target.stat().st_size / 1e6:.1f} MB", err=True)
+
+
+def _articles(files: Iterable[str], names: deque[str], failed: list[str]) -> Iterator[str]:
+    """Read the articles that can be read, noting their names; say which cannot."""
+    for name in files:
+        try:
+            text = read_article(name)
+        except ArticleError as error:
+            failed.append(name)
+            typer.echo(f"error: {error}", err=True)
+            continue
+        names.append("stdin" if name == STANDARD_INPUT else name)
+        yield text
+
+
+def _writer(output_format: OutputFormat, file: IO[str], *, to_file: bool) -> Callable[[Document], None]:
+    if output_format is OutputFormat.JSONL:
+        return lambda document: print(to_json_line(document), file=file)
+    from escalation.display import console_for, render_document
+
+    console = console_for(file if to_file else None)
+    brackets = console.color_system is None
+    return lambda document: console.print(render_document(document, brackets=brackets))
+
+
+@contextmanager
+def _opened(output: Path | None) -> Iterator[IO[str]]:
+    if output is None:
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+        yield sys.stdout
+    else:
+        with replace_when_done(output) as file:
+            yield file
+
+
+def _with_progress(items: Iterable[Any], what: str, total: int | None = None) -> Iterable[Any]:
+    """Show on standard error how many items are read, where there are several and somebody looks on."""
+    total = len(items) if isinstance(items, list) else total
+    if total == 1 or not sys.stderr.isatty():
+        return items
+    from rich.progress import track
+
+    from escalation.display import console_for
+
+    return track(items, what, total=total, console=console_for(stderr=True))
+
+
+@contextmanager
+def _one_line_errors(extra: str = "train") -> Iterator[None]:
+    """Turn the errors that users can mend into one line and exit code 2."""
+    try:
+        yield
+    except ImportError as error:
+        hint = f"this needs {error.name}, which is not installed: pip install 'escalation[{extra}]'"
+        _fail(str(error) if "pip install" in str(error) else hint)
+    except BrokenPipeError:
+        raise
+    except (OSError, ValueError) as error:
+        _fail(str(error))
+
+
+def _fail(message: str) -> NoReturn:
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(FAILURE)

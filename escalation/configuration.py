@@ -1,0 +1,53 @@
+"""The model's configuration for ``transformers``: encoder, labels, windows and thresholds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from transformers import AutoConfig, PreTrainedConfig
+from transformers.configuration_utils import SubConfigSpec
+
+from escalation.labels import DEFAULT_ENTITY_LABELS, DEFAULT_STANCES, LabelScheme
+
+
+class EscalationConfig(PreTrainedConfig):
+    """Configuration of an :class:`~escalation.modeling.EscalationModel`.
+
+    Attributes:
+        encoder: Configuration of the encoder, of any architecture that ``transformers.AutoModel`` knows.
+        entity_labels: Labels of spans.
+        stances: Labels of sentences.
+        stance_thresholds: For each stance, the least probability at which it holds.
+        window_tokens: Longest sequence the encoder reads, special tokens included.
+        window_overlap: Tokens that two pieces of a sentence share where it is longer than a window.
+        head_dropout: Dropout in front of the heads.
+        tag_loss_weight: Weight of the tag loss; the stance loss weighs 1.
+    """
+
+    model_type = "escalation"
+    sub_configs_defaults = {  # noqa: RUF012 - the base class's name and form
+        "encoder": SubConfigSpec(config_class=AutoConfig, model_type="bert")
+    }
+
+    encoder: dict[str, Any] | PreTrainedConfig | None = None
+    entity_labels: list[str] | tuple[str, ...] = DEFAULT_ENTITY_LABELS
+    stances: list[str] | tuple[str, ...] = DEFAULT_STANCES
+    stance_thresholds: dict[str, float] | None = None
+    window_tokens: int = 256
+    window_overlap: int = 64
+    head_dropout: float = 0.1
+    tag_loss_weight: float = 2.0
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        super().__post_init__(**kwargs)
+        self.entity_labels = list(self.entity_labels)
+        self.stances = list(self.stances)
+        self.stance_thresholds = dict.fromkeys(self.stances, 0.5) | (self.stance_thresholds or {})
+
+    @property
+    def label_scheme(self) -> LabelScheme:
+        """The labels as the decoder takes them."""
+        return LabelScheme(tuple(self.entity_labels), tuple(self.stances))
+
+
+AutoConfig.register(EscalationConfig.model_type, EscalationConfig)

@@ -1,0 +1,177 @@
+"""From token scores to sentences with stances, and spans."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from escalation.document import Sentence, Span, Word
+from escalation.encoding import EncodedBlock, FloatArray, IntArray
+from escalation.labels import LabelScheme
+
+_RATIONALE_WORDS = 3
+
+
+class Decoder:
+    """Reads spans and stances off the scores of a block's tokens; holds no state between calls.
+
+    Args:
+        labels: Which labels the scores are for.
+        thresholds: For each stance, the least probability at which it holds.
+    """
+
+    def __init__(self, labels: LabelScheme, thresholds: Mapping[str, float]) -> None:
+        self.labels = labels
+        self.thresholds = np.array([thresholds[stance] for stance in labels.stances], dtype=np.float32)
+
+    def decode(self, text: str, block: EncodedBlock, scores: FloatArray) -> tuple[list[Sentence], list[Span]]:
+        """Decode one block.
+
+        Args:
+            text: The document's whole text.
+            block: The tokens of some sentences.
+            scores: Their scores, shape ``(tokens, labels.score_count)``.
+
+        Returns:
+            The block's sentences (without spans) and its spans, both in text order.
+        """
+        words = np.flatnonzero(block.begins_word)
+        return self._sentences(text, block, words, scores), self._spans(text, block, words, scores)
+
+    def stance_logits(self, scores: FloatArray, sentences: IntArray, count: int) -> FloatArray:
+        """Let the tokens of each sentence vote: the mean of their values under the softmax of their weights.
+
+        Args:
+            scores: Token scores, shape ``(tokens, labels.score_count)``.
+            sentences: Sentence of each token, ascending, shape ``(tokens,)``.
+            count: Number of sentences.
+
+        Returns:
+            Logits, shape ``(count, stances)``; minus infinity for a sentence without tokens.
+        """
+        logits = np.full((count, len(self.labels.stances)), -np.inf, dtype=np.float32)
+        if len(scores) and self.labels.stances:
+            voters, firsts = np.unique(sentences, return_index=True)
+            votes = self._votes(scores, firsts)
+            logits[voters] = np.add.reduceat(votes * scores[:, self.labels.value_slice], firsts)
+        return logits
+
+    def _votes(self, scores: FloatArray, firsts: IntArray) -> FloatArray:
+        weights = scores[:, self.labels.weight_slice]
+        lengths = np.diff(np.append(firsts, len(scores)))
+        exponentials = np.exp(weights - np.repeat(np.maximum.reduceat(weights, firsts), lengths, axis=0))
+        votes: FloatArray = exponentials / np.repeat(np.add.reduceat(exponentials, firsts), lengths, axis=0)
+        return votes
+
+    def _sentences(self, text: str, block: EncodedBlock, words: IntArray, scores: FloatArray) -> list[Sentence]:
+        stances = self.labels.stances
+        probabilities: FloatArray = _sigmoid(self.stance_logits(scores, block.sentences, len(block.bounds)))
+        holds = probabilities >= self.thresholds
+        first_tokens = np.searchsorted(block.sentences, np.arange(len(block.bounds) + 1))
+        ranking = np.argsort(-probabilities, axis=1, kind="stable")
+        sentences = []
+        for index, (start, end) in enumerate(block.bounds):
+            tokens = slice(first_tokens[index], first_tokens[index + 1])
+            held = [stance for stance in ranking[index] if holds[index, stance]]
+            sentences.append(
+                Sentence(
+                    start,
+                    end,
+                    text[start:end],
+                    tuple(stances[stance] for stance in held),
+                    scores={
+                        name: round(float(value), 4) for name, value in zip(stances, probabilities[index], strict=True)
+                    },
+                    rationale={
+                        stances[stance]: self._rationale(block, words, scores, tokens, stance) for stance in held
+                    },
+                )
+            )
+        return sentences
+
+    def _rationale(
+        self, block: EncodedBlock, words: IntArray, scores: FloatArray, tokens: slice, stance: int
+    ) -> tuple[Word, ...]:
+        """Return the words that spoke most for a stance, each with its share of the votes for it."""
+        own = scores[tokens]
+        in_favour = self._votes(own, np.zeros(1, dtype=np.int64)) * np.maximum(own[:, self.labels.value_slice], 0.0)
+        first, last = np.searchsorted(words, [tokens.start, tokens.stop])
+        own_words = words[first:last]
+        shares = np.add.reduceat(in_favour[:, stance], own_words - tokens.start)
+        total = float(shares.sum())
+        if total <= 0.0:
+            return ()
+        ends = np.append(own_words[1:], tokens.stop) - 1
+        best = np.argsort(-shares, kind="stable")[:_RATIONALE_WORDS]
+        return tuple(
+            Word(
+                int(block.starts[own_words[word]]),
+                int(block.ends[ends[word]]),
+                round(float(shares[word]) / total, 4),
+            )
+            for word in best
+            if shares[word] > 0.0
+        )
+
+    def _spans(self, text: str, block: EncodedBlock, words: IntArray, scores: FloatArray) -> list[Span]:
+        if not len(words) or not self.labels.entity_labels:
+            return []
+        probabilities = _softmax(_word_means(scores[:, self.labels.tag_slice], words))
+        firsts, lasts, kinds = bio_spans(probabilities.argmax(axis=1), block.sentences[words])
+        ends = block.ends[np.append(words[1:], len(block.ids)) - 1]
+        by_kind = probabilities[:, 1::2] + probabilities[:, 2::2]
+        return [
+            Span(start, end, self.labels.entity_labels[kind], text[start:end], round(score, 4))
+            for start, end, kind, score in zip(
+                block.starts[words[firsts]].tolist(),
+                ends[lasts].tolist(),
+                kinds.tolist(),
+                _range_means(by_kind, firsts, lasts, kinds).tolist(),
+                strict=True,
+            )
+        ]
+
+
+def bio_spans(tags: IntArray, sentences: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Read spans off the BIO tags of words.
+
+    An ``I-`` that does not continue a span of its own label begins one, and no span leaves its sentence.
+
+    Args:
+        tags: Tag of each word, in the order of :attr:`LabelScheme.tags`, shape ``(words,)``.
+        sentences: Sentence of each word, shape ``(words,)``.
+
+    Returns:
+        For each span its first word, its last word and the index of its entity label, each of shape ``(spans,)``.
+    """
+    kinds = (tags + 1) // 2
+    inside = kinds > 0
+    begins = inside & (tags % 2 == 1)
+    begins[1:] |= inside[1:] & ((kinds[1:] != kinds[:-1]) | (sentences[1:] != sentences[:-1]))
+    begins[:1] = inside[:1]
+    ends = inside.copy()
+    ends[:-1] &= begins[1:] | ~inside[1:]
+    firsts = np.flatnonzero(begins)
+    return firsts, np.flatnonzero(ends), kinds[firsts] - 1
+
+
+def _word_means(scores: FloatArray, words: IntArray) -> FloatArray:
+    lengths = np.diff(np.append(words, len(scores)))[:, None]
+    return np.asarray(np.add.reduceat(scores, words) / lengths, dtype=np.float32)
+
+
+def _range_means(values: FloatArray, firsts: IntArray, lasts: IntArray, columns: IntArray) -> FloatArray:
+    """Mean of a column over each range of rows, the last row included."""
+    sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0, dtype=np.float64)])
+    means = (sums[lasts + 1, columns] - sums[firsts, columns]) / (lasts + 1 - firsts)
+    return np.asarray(np.clip(means, 0.0, 1.0), dtype=np.float32)
+
+
+def _softmax(logits: FloatArray) -> FloatArray:
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), dtype=np.float32)
+
+
+def _sigmoid(logits: FloatArray) -> FloatArray:
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -80.0, 80.0))), dtype=np.float32)

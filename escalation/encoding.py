@@ -1,0 +1,223 @@
+"""From sentences to windows: tokens with their character offsets, packed into sequences that the encoder reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+FloatArray = npt.NDArray[np.float32]
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_REPLACEMENT = "\ufffd"
+_LONGEST_PIECE = 10_000
+"""Characters that the tokenizer is given at once: its working memory is a hundred times its input."""
+
+
+class Window(NamedTuple):
+    """A range of a block's tokens that the encoder reads as one sequence.
+
+    Attributes:
+        start: First token.
+        stop: One past the last token.
+        keep_start: First token whose scores are taken from this window.
+        keep_stop: One past the last token whose scores are taken from this window.
+    """
+
+    start: int
+    stop: int
+    keep_start: int
+    keep_stop: int
+
+
+@dataclass(frozen=True)
+class EncodedBlock:
+    """The tokens of some consecutive sentences of one document, and the windows that cover them.
+
+    Attributes:
+        bounds: Character offsets (start, end) of the sentences in the document.
+        ids: Token ids without special tokens, shape ``(tokens,)``.
+        starts: First character of each token in the document, shape ``(tokens,)``.
+        ends: One past the last character of each token, shape ``(tokens,)``.
+        sentences: Index into ``bounds`` of the sentence of each token, ascending, shape ``(tokens,)``.
+        begins_word: False where a token continues the word of the token before it, shape ``(tokens,)``.
+        windows: Windows in order; what they keep covers every token exactly once.
+    """
+
+    bounds: Sequence[tuple[int, int]]
+    ids: IntArray
+    starts: IntArray
+    ends: IntArray
+    sentences: IntArray
+    begins_word: BoolArray
+    windows: list[Window]
+
+
+class WindowEncoder:
+    """Turns sentences into tokens, and packs consecutive sentences into windows.
+
+    Args:
+        tokenizer: A tokenizer of the ``tokenizers`` library; its truncation and padding are switched off.
+        window_tokens: Longest sequence that the encoder reads, special tokens included.
+        window_overlap: Tokens that two pieces of a sentence share where it is longer than a window.
+
+    Raises:
+        ValueError: The window has no room for text, or the overlap is not shorter than it.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, window_tokens: int = 256, window_overlap: int = 64) -> None:
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        self.tokenizer = tokenizer
+        self.prefix, self.suffix = _special_tokens(tokenizer)
+        self.capacity = window_tokens - len(self.prefix) - len(self.suffix)
+        self.overlap = window_overlap
+        if self.capacity < 1 or not 0 <= window_overlap < self.capacity:
+            raise ValueError(
+                f"window_overlap ({window_overlap}) must be at least 0 and below the {self.capacity} tokens of text "
+                f"that a window of {window_tokens} tokens holds"
+            )
+
+    def encode(self, text: str, bounds: Sequence[tuple[int, int]]) -> EncodedBlock:
+        """Tokenize sentences and lay out their windows.
+
+        Args:
+            text: The document's whole text.
+            bounds: Character offsets (start, end) of consecutive sentences.
+        """
+        pieces = [
+            (index, start, end)
+            for index, (first, last) in enumerate(bounds)
+            for start, end in _tokenizer_pieces(text, first, last)
+        ]
+        encodings = self.tokenizer.encode_batch(
+            [_SURROGATE.sub(_REPLACEMENT, text[start:end]) for _, start, end in pieces],
+            add_special_tokens=False,
+        )
+        lengths = [len(encoding) for encoding in encodings]
+        ids = _concatenate([encoding.ids for encoding in encodings])
+        offsets = _concatenate([encoding.offsets for encoding in encodings]).reshape(-1, 2)
+        offsets += np.repeat(np.array([start for _, start, _ in pieces], dtype=np.int64), lengths)[:, None]
+        sentences = np.repeat(np.array([index for index, _, _ in pieces], dtype=np.int64), lengths)
+        starts, ends, begins_word = _words(text, bounds, offsets, sentences)
+        lengths_by_sentence = np.bincount(sentences, minlength=len(bounds)).tolist()
+        windows = list(pack_windows(lengths_by_sentence, self.capacity, self.overlap))
+        return EncodedBlock(bounds, ids, starts, ends, sentences, begins_word, windows)
+
+    def window_ids(self, block: EncodedBlock, window: Window) -> IntArray:
+        """Return what the encoder reads: the window's token ids between the special tokens."""
+        return np.concatenate([self.prefix, block.ids[window.start : window.stop], self.suffix])
+
+    def gather(self, block: EncodedBlock, scores: Sequence[FloatArray]) -> FloatArray:
+        """Put the scores of a block's windows together again.
+
+        Args:
+            block: The block.
+            scores: For each window the scores of what :meth:`window_ids` returned, shape ``(length, columns)``;
+                rows of padding may follow.
+
+        Returns:
+            A row for each token of the block, shape ``(tokens, columns)``.
+        """
+        rows = [
+            window_scores[len(self.prefix) + keep_start - start : len(self.prefix) + keep_stop - start]
+            for (start, _, keep_start, keep_stop), window_scores in zip(block.windows, scores, strict=True)
+        ]
+        return np.concatenate(rows) if rows else np.empty((0, 0), dtype=np.float32)
+
+
+def pack_windows(lengths: Sequence[int], capacity: int, overlap: int) -> Iterator[Window]:
+    """Pack consecutive sentences into windows, as many whole ones as fit.
+
+    A sentence longer than a window is cut into pieces that share ``overlap`` tokens; of two pieces, each token's
+    scores come from the one in which it stands further from the border.
+
+    Args:
+        lengths: Number of tokens of each sentence.
+        capacity: Most tokens in a window.
+        overlap: Tokens that two pieces of one sentence share.
+
+    Yields:
+        Windows in order; the ranges they keep follow each other without a gap.
+    """
+    start = stop = 0
+    for length in lengths:
+        if stop > start and stop + length - start > capacity:
+            yield Window(start, stop, start, stop)
+            start = stop
+        stop += length
+        if length > capacity:
+            yield from _cut_long_sentence(start, stop, capacity, overlap)
+            start = stop
+    if stop > start:
+        yield Window(start, stop, start, stop)
+
+
+def _cut_long_sentence(start: int, stop: int, capacity: int, overlap: int) -> Iterator[Window]:
+    keep_start = start
+    while start + capacity < stop:
+        keep_stop = start + capacity - overlap // 2
+        yield Window(start, start + capacity, keep_start, keep_stop)
+        keep_start = keep_stop
+        start += capacity - overlap
+    yield Window(start, stop, keep_start, stop)
+
+
+def _special_tokens(tokenizer: Tokenizer) -> tuple[IntArray, IntArray]:
+    encoding = tokenizer.encode("a")
+    mask = encoding.special_tokens_mask
+    first = mask.index(0) if 0 in mask else len(mask)
+    last = first
+    while last < len(mask) and mask[last] == 0:
+        last += 1
+    return np.array(encoding.ids[:first], dtype=np.int64), np.array(encoding.ids[last:], dtype=np.int64)
+
+
+def _tokenizer_pieces(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Cut a sentence of enormous length at white space, so that the tokenizer's memory stays bounded."""
+    while end - start > _LONGEST_PIECE:
+        cut = text.rfind(" ", start + 1, start + _LONGEST_PIECE)
+        cut = start + _LONGEST_PIECE if cut < 0 else cut
+        yield start, cut
+        start = cut
+    yield start, end
+
+
+def _concatenate(rows: Sequence[Sequence[int] | Sequence[tuple[int, int]]]) -> IntArray:
+    return np.concatenate([np.array(row, dtype=np.int64).ravel() for row in rows] or [np.empty(0, dtype=np.int64)])
+
+
+@cache
+def _alphanumeric() -> BoolArray:
+    return np.fromiter((chr(code).isalnum() for code in range(0x10000)), dtype=np.bool_, count=0x10000)
+
+
+def _words(
+    text: str, bounds: Sequence[tuple[int, int]], offsets: IntArray, sentences: IntArray
+) -> tuple[IntArray, IntArray, BoolArray]:
+    """Strip white space off the tokens' offsets, and find the tokens that begin a word.
+
+    A token continues a word where it follows the token before without a gap and letters or digits meet.
+    """
+    if not len(offsets):
+        return offsets[:, 0], offsets[:, 1], np.empty(0, dtype=np.bool_)
+    base = bounds[0][0]
+    codes = np.frombuffer(text[base : bounds[-1][1]].encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    starts, ends = offsets[:, 0].copy(), offsets[:, 1].copy()
+    for index in np.flatnonzero(np.isin(codes[np.minimum(starts - base, len(codes) - 1)], (9, 32, 160))):
+        token = text[starts[index] : ends[index]]
+        starts[index] += len(token) - len(token.lstrip()) if token.strip() else 0
+        ends[index] = starts[index] if not token.strip() else ends[index]
+    alphanumeric = _alphanumeric()[np.minimum(codes, 0xFFFF)]
+    continues = (starts[1:] == ends[:-1]) & (sentences[1:] == sentences[:-1]) & (starts[1:] > base)
+    continues &= alphanumeric[starts[1:] - base - 1]
+    continues &= alphanumeric[np.minimum(starts[1:] - base, len(codes) - 1)] | (starts[1:] == ends[1:])
+    return starts, ends, np.concatenate([[True], ~continues])

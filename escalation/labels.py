@@ -1,0 +1,68 @@
+"""The label scheme of a model: entity labels with their BIO tags, stances, and thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+DEFAULT_ENTITY_LABELS = ("WEAPON", "ACTOR")
+DEFAULT_STANCES = ("escalation", "retaliation", "diplomacy")
+
+
+@dataclass(frozen=True)
+class LabelScheme:
+    """Which labels a model scores, and where each stands among a token's scores.
+
+    A token's scores are one row of ``score_count`` numbers: the logits of the BIO tags, then the weight of each
+    stance, then the value of each stance.
+
+    Attributes:
+        entity_labels: Labels of spans.
+        stances: Labels of sentences.
+    """
+
+    entity_labels: tuple[str, ...] = DEFAULT_ENTITY_LABELS
+    stances: tuple[str, ...] = DEFAULT_STANCES
+
+    def __post_init__(self) -> None:
+        for kind, names in (("entity label", self.entity_labels), ("stance", self.stances)):
+            if len(set(names)) < len(names) or not all(isinstance(name, str) and name for name in names):
+                raise ValueError(f"every {kind} must be a non-empty string named once, not {list(names)}")
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """BIO tags: ``O``, then ``B-`` and ``I-`` of each entity label in turn (Ramshaw and Marcus, 1995)."""
+        return ("O", *(f"{prefix}-{label}" for label in self.entity_labels for prefix in "BI"))
+
+    @property
+    def tag_count(self) -> int:
+        """Number of BIO tags."""
+        return 1 + 2 * len(self.entity_labels)
+
+    @property
+    def score_count(self) -> int:
+        """Numbers in one token's row of scores."""
+        return self.tag_count + 2 * len(self.stances)
+
+    @property
+    def tag_slice(self) -> slice:
+        """Where the tag logits stand in a token's row."""
+        return slice(0, self.tag_count)
+
+    @property
+    def weight_slice(self) -> slice:
+        """Where the stance weights stand in a token's row."""
+        return slice(self.tag_count, self.tag_count + len(self.stances))
+
+    @property
+    def value_slice(self) -> slice:
+        """Where the stance values stand in a token's row."""
+        return slice(self.tag_count + len(self.stances), self.score_count)
+
+    def begin_tag(self, label: str) -> int:
+        """Return the index of the tag ``B-label``; ``I-label`` is the next one."""
+        return 1 + 2 * self.entity_labels.index(label)
+
+    def stance_vector(self, stances: Sequence[str]) -> list[float]:
+        """Return 1.0 for each stance of the scheme that is in ``stances``, else 0.0."""
+        return [float(stance in stances) for stance in self.stances]

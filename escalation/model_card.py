@@ -1,0 +1,81 @@
+"""Model cards, written by the training run from its own figures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import ModelCard, ModelCardData
+from transformers import SchedulerType
+from transformers.training_args import OptimizerNames
+
+from escalation.document import Document
+from escalation.evaluation import score_rows
+from escalation.recipe import Recipe
+
+_TEMPLATE = Path(__file__).with_name("model_card.md.jinja")
+
+
+def write_model_card(
+    path: Path, recipe: Recipe, metrics: dict[str, Any], train: Sequence[Document], dev: Sequence[Document]
+) -> None:
+    """Write the card of a trained model.
+
+    Args:
+        path: File to write.
+        recipe: What was trained.
+        metrics: What ``metrics.json`` holds.
+        train: Documents that it was trained on.
+        dev: Documents that chose the checkpoint.
+    """
+    arguments = recipe.training_arguments()
+    base_model = recipe.base_model or recipe.encoder
+    data = ModelCardData(
+        language=recipe.language,
+        license=recipe.license,
+        library_name="escalation",
+        pipeline_tag="token-classification",
+        base_model=base_model,
+        tags=["conflict", "news", "named-entity-recognition", "stance", "onnx"],
+    )
+    exact = {name: value for name, _, _, value, _ in score_rows(metrics["raw_text_float32"])}
+    card = ModelCard.from_template(
+        data,
+        template_path=str(_TEMPLATE),
+        name=recipe.name,
+        entity_labels=recipe.entity_labels,
+        stances=recipe.stances,
+        notes=recipe.notes.strip(),
+        base_model=base_model,
+        **_counts("train", train),
+        **_counts("dev", dev),
+        window_tokens=recipe.window_tokens,
+        optimizer=(
+            f"{OptimizerNames(arguments.optim).value}, peak learning rate {arguments.learning_rate:g} (encoder) and "
+            f"{recipe.head_learning_rate:g} (heads), {SchedulerType(arguments.lr_scheduler_type).value} schedule, "
+            f"{arguments.per_device_train_batch_size} windows a batch, seed {arguments.seed}"
+        ),
+        epochs=f"{arguments.num_train_epochs:g}",
+        training_minutes=round(metrics["training_seconds"] / 60),
+        hardware=f"{os.cpu_count()} CPU cores" if arguments.use_cpu else f"{arguments.n_gpu} accelerator(s)",
+        weights="8-bit integers" if recipe.quantize else "float32",
+        rows=[
+            (name, _figure(precision), _figure(recall), _figure(value), support, _figure(exact[name]))
+            for name, precision, recall, value, support in score_rows(metrics["raw_text"])
+        ],
+    )
+    path.write_text(str(card).rstrip() + "\n", encoding="utf-8")
+
+
+def _counts(split: str, documents: Sequence[Document]) -> dict[str, str]:
+    return {
+        f"{split}_documents": f"{len(documents):,}",
+        f"{split}_sentences": f"{sum(len(document.sentences) for document in documents):,}",
+        f"{split}_spans": f"{sum(len(document.spans) for document in documents):,}",
+    }
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"

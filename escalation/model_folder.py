@@ -1,0 +1,150 @@
+"""Model folders: where they are, what is in them, and whether they are whole. Needs neither torch nor transformers."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from escalation.encoding import WindowEncoder
+from escalation.labels import LabelScheme
+
+SHIPPED = Path(__file__).parent / "weights"
+DEFAULT_MODEL = "small"
+
+CONFIG_FILE = "config.json"
+TOKENIZER_FILE = "tokenizer.json"
+ONNX_FILE = "model.onnx"
+WEIGHTS_FILE = "model.safetensors"
+METRICS_FILE = "metrics.json"
+CARD_FILE = "README.md"
+_HUB_PATTERNS = ["*.json", "*.safetensors", "*.onnx"]
+
+
+class ModelFolderError(ValueError):
+    """A model folder lacks a file, or a file is cut short or of another kind; the message names it."""
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """The settings of a model and the paths of its files.
+
+    Attributes:
+        path: The folder.
+        labels: What the model's scores are for.
+        thresholds: For each stance, the least probability at which it holds.
+        window_tokens: Longest sequence the encoder reads.
+        window_overlap: Tokens that two pieces of an over-long sentence share.
+        pad_token_id: Token id of padding.
+    """
+
+    path: Path
+    labels: LabelScheme
+    thresholds: Mapping[str, float]
+    window_tokens: int
+    window_overlap: int
+    pad_token_id: int
+
+    @property
+    def onnx_path(self) -> Path:
+        """The ONNX graph, which need not be there."""
+        return self.path / ONNX_FILE
+
+    @property
+    def weights_path(self) -> Path:
+        """The safetensors weights, which need not be there."""
+        return self.path / WEIGHTS_FILE
+
+    def window_encoder(self) -> WindowEncoder:
+        """Load the tokenizer.
+
+        Raises:
+            ModelFolderError: The tokenizer's file is missing or broken.
+        """
+        path = _existing(self.path / TOKENIZER_FILE, "a tokenizer saved by the tokenizers library")
+        try:
+            tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # the library raises bare Exception
+            raise ModelFolderError(f"{path}: not a tokenizer, or cut short: {error}") from None
+        return WindowEncoder(tokenizer, self.window_tokens, self.window_overlap)
+
+    @classmethod
+    def open(cls, model: str | os.PathLike[str]) -> ModelFolder:
+        """Find a model and read its settings.
+
+        Args:
+            model: Name of a shipped model (``"small"``), a model folder, or a Hub id (``"owner/name"``), which is
+                downloaded once.
+
+        Raises:
+            ModelFolderError: There is no such model, or its folder is not whole.
+        """
+        path = _find(model)
+        config_path = _existing(path / CONFIG_FILE, "the configuration of an escalation model")
+        try:
+            config = json.loads(config_path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ModelFolderError(f"{config_path}: not JSON, or cut short: {error}") from None
+        if not isinstance(config, dict) or config.get("model_type") != "escalation":
+            kind = config.get("model_type") if isinstance(config, dict) else type(config).__name__
+            raise ModelFolderError(
+                f"{config_path}: expected a model with model_type 'escalation', found {kind!r}; "
+                "train one on this encoder with `escalation train`"
+            )
+        if not (path / ONNX_FILE).is_file() and not (path / WEIGHTS_FILE).is_file():
+            raise ModelFolderError(f"{path}: expected {ONNX_FILE} or {WEIGHTS_FILE}, found neither")
+        try:
+            return cls(path, **_settings(config))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelFolderError(f"{config_path}: missing or wrong setting: {error}") from None
+
+
+def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    labels = LabelScheme(tuple(config["entity_labels"]), tuple(config["stances"]))
+    thresholds = {stance: float(config["stance_thresholds"][stance]) for stance in labels.stances}
+    return {
+        "labels": labels,
+        "thresholds": thresholds,
+        "window_tokens": int(config["window_tokens"]),
+        "window_overlap": int(config["window_overlap"]),
+        "pad_token_id": int(config["encoder"].get("pad_token_id") or 0),
+    }
+
+
+def _find(model: str | os.PathLike[str]) -> Path:
+    name = os.fspath(model)
+    if (SHIPPED / name / CONFIG_FILE).is_file() and os.sep not in name:
+        return SHIPPED / name
+    if Path(name).is_dir():
+        return Path(name)
+    if Path(name).exists():
+        raise ModelFolderError(f"{name}: expected a model folder, found a file")
+    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+        shipped = ", ".join(sorted(path.parent.name for path in SHIPPED.glob(f"*/{CONFIG_FILE}")))
+        raise ModelFolderError(
+            f"{name!r} is neither a shipped model ({shipped}) nor a folder nor a Hub id (owner/name)"
+        )
+    return _download(name)
+
+
+def _download(hub_id: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(hub_id, allow_patterns=_HUB_PATTERNS))
+    except Exception as error:  # network, authorisation and naming errors share no base class
+        first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ModelFolderError(
+            f"no folder {hub_id!r} here, and the Hub did not give a model of that id: {first_line}"
+        ) from None
+
+
+def _existing(path: Path, expected: str) -> Path:
+    if not path.is_file():
+        raise ModelFolderError(f"{path}: missing; expected {expected}")
+    return path

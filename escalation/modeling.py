@@ -1,0 +1,167 @@
+"""The joint model: one encoder, and for every token a row of tag logits, stance weights and stance values."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import AutoConfig, AutoModel, PreTrainedModel
+from transformers.modeling_outputs import ModelOutput
+
+from escalation.configuration import EscalationConfig
+
+IGNORED = -100
+"""Label of tokens and stance of sentences that take no part in the loss."""
+
+
+@dataclass
+class EscalationOutput(ModelOutput):
+    """What the model returns.
+
+    Attributes:
+        loss: Weighted sum of the tag and stance losses, where labels were given.
+        scores: Tag logits, stance weights and stance values of every token, shape
+            ``(batch, tokens, label_scheme.score_count)``.
+    """
+
+    loss: Tensor | None = None
+    scores: Tensor | None = None
+
+
+class EscalationModel(PreTrainedModel):
+    """An encoder with two token heads: BIO tags, and votes for the stance of the sentence.
+
+    The logit of a sentence's stance is the mean of its tokens' values under the softmax of their weights, a form
+    of attention pooling (Yang et al., 2016, "Hierarchical attention networks for document classification") with
+    one query for each stance.
+    """
+
+    config_class = EscalationConfig
+    base_model_prefix = "encoder"
+    main_input_name = "input_ids"
+    _supports_sdpa = True
+    _supports_flash_attn = True
+    _supports_attention_backend = True
+
+    config: EscalationConfig
+
+    def __init__(self, config: EscalationConfig) -> None:
+        super().__init__(config)
+        self.labels = config.label_scheme
+        self.encoder = AutoModel.from_config(config.encoder)
+        _drop_pooler(self.encoder)
+        hidden_size = self.encoder.config.hidden_size
+        self.dropout = nn.Dropout(config.head_dropout)
+        self.tag_head = nn.Linear(hidden_size, self.labels.tag_count)
+        self.stance_head = nn.Sequential(
+            nn.Linear(hidden_size, hidden_size),
+            nn.GELU(),
+            nn.Dropout(config.head_dropout),
+            nn.Linear(hidden_size, 2 * len(self.labels.stances)),
+        )
+        self.post_init()
+
+    @classmethod
+    def from_encoder(cls, encoder: str | os.PathLike[str], **settings: Any) -> EscalationModel:
+        """Put fresh heads on a pretrained encoder.
+
+        Args:
+            encoder: A Hub id or a folder that ``transformers.AutoModel`` loads.
+            **settings: Fields of :class:`EscalationConfig`.
+
+        Raises:
+            OSError: The encoder is not there.
+        """
+        config = EscalationConfig(encoder=AutoConfig.from_pretrained(encoder), **settings)
+        model = cls(config)
+        pretrained = AutoModel.from_pretrained(encoder, config=config.encoder, dtype=torch.float32)
+        _drop_pooler(pretrained)
+        model.encoder = pretrained
+        return model
+
+    @property
+    def encoder_parameter_names(self) -> set[str]:
+        """Names of the parameters that belong to the encoder, not to the heads."""
+        return {name for name, _ in self.named_parameters() if name.startswith("encoder.")}
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        tags: Tensor | None = None,
+        sentences: Tensor | None = None,
+        stances: Tensor | None = None,
+        **kwargs: Any,
+    ) -> EscalationOutput:
+        """Score every token; with labels, return the loss too.
+
+        Args:
+            input_ids: Token ids, shape ``(batch, tokens)``.
+            attention_mask: 1 for text, 0 for padding, shape ``(batch, tokens)``.
+            tags: Index of each token's BIO tag, or -100, shape ``(batch, tokens)``.
+            sentences: Index into ``stances`` of each token's sentence, or -1, shape ``(batch, tokens)``.
+            stances: Target probability of each stance of each sentence, or -100, shape
+                ``(batch, sentences, stances)``.
+            **kwargs: Passed over.
+        """
+        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        hidden = self.dropout(hidden)
+        scores = torch.cat([self.tag_head(hidden), self.stance_head(hidden)], dim=-1)
+        if tags is None or sentences is None or stances is None:
+            return EscalationOutput(scores=scores)
+        scores = scores.float()
+        loss = self.config.tag_loss_weight * self._tag_loss(scores, tags)
+        return EscalationOutput(loss=loss + self._stance_loss(scores, sentences, stances), scores=scores)
+
+    def _tag_loss(self, scores: Tensor, tags: Tensor) -> Tensor:
+        logits = scores[..., self.labels.tag_slice]
+        loss = functional.cross_entropy(logits.flatten(0, 1), tags.flatten(), ignore_index=IGNORED, reduction="sum")
+        return loss / (tags != IGNORED).sum().clamp(min=1)
+
+    def _stance_loss(self, scores: Tensor, sentences: Tensor, stances: Tensor) -> Tensor:
+        logits = pool_stance_logits(
+            scores[..., self.labels.weight_slice],
+            scores[..., self.labels.value_slice],
+            sentences,
+            stances.shape[1],
+        )
+        counted = stances != IGNORED
+        loss = functional.binary_cross_entropy_with_logits(logits[counted], stances[counted], reduction="sum")
+        return loss / counted.sum().clamp(min=1)
+
+
+def pool_stance_logits(weights: Tensor, values: Tensor, sentences: Tensor, count: int) -> Tensor:
+    """Let the tokens of each sentence vote for its stances.
+
+    Args:
+        weights: Stance weights of the tokens, shape ``(batch, tokens, stances)``.
+        values: Stance values of the tokens, shape ``(batch, tokens, stances)``.
+        sentences: Index of each token's sentence, or -1, shape ``(batch, tokens)``.
+        count: Largest number of sentences in a sequence.
+
+    Returns:
+        Stance logits, shape ``(batch, count, stances)``; 0 for sentences without tokens.
+    """
+    batch, _, stances = weights.shape
+    # Sentence -1 gets a row of its own behind the others, dropped at the end.
+    index = torch.where(sentences < 0, count, sentences).unsqueeze(-1).expand_as(weights)
+    shape = (batch, count + 1, stances)
+    highest = weights.new_full(shape, torch.finfo(weights.dtype).min)
+    highest = highest.scatter_reduce(1, index, weights.detach(), "amax")
+    exponentials = (weights - highest.gather(1, index)).exp()
+    totals = weights.new_zeros(shape).scatter_add(1, index, exponentials)
+    sums = weights.new_zeros(shape).scatter_add(1, index, exponentials * values)
+    return (sums / totals.clamp(min=torch.finfo(weights.dtype).tiny))[:, :count]
+
+
+def _drop_pooler(encoder: nn.Module) -> None:
+    """Remove the sentence pooler of encoders that have one: the heads read tokens."""
+    if getattr(encoder, "pooler", None) is not None:
+        setattr(encoder, "pooler", None)  # noqa: B010 - a module, to the type checker
+
+
+AutoModel.register(EscalationConfig, EscalationModel)

@@ -1,0 +1,143 @@
+"""Training recipes: YAML files parsed into dataclasses, with every key checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from transformers import TrainingArguments
+
+from escalation.labels import DEFAULT_ENTITY_LABELS, DEFAULT_STANCES
+
+CHECKPOINTS = "checkpoints"
+
+
+class RecipeError(ValueError):
+    """A recipe is not valid YAML, names an unknown key, or holds a value of the wrong type."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What to train, on what, and how.
+
+    Attributes:
+        name: Name of the model, used in its card.
+        encoder: Hub id or folder of the pretrained encoder.
+        train: JSON Lines files of labelled documents to train on.
+        dev: JSON Lines files of labelled documents that choose the checkpoint.
+        output: Folder for the model; checkpoints go into ``checkpoints`` beside the weights.
+        entity_labels: Labels of spans.
+        stances: Labels of sentences.
+        window_tokens: Longest sequence the encoder reads.
+        window_overlap: Tokens that two pieces of an over-long sentence share.
+        head_learning_rate: Peak learning rate of the heads; the encoder's is ``trainer.learning_rate``.
+        head_dropout: Dropout in front of the heads.
+        tag_loss_weight: Weight of the tag loss; the stance loss weighs 1.
+        quantize: Whether the exported ONNX graph has 8-bit weights.
+        base_model: Hub id of the encoder for the model card, where ``encoder`` is a local folder.
+        language: Language code of the data, for the model card.
+        license: Licence of the model, for the model card.
+        notes: Markdown for the model card: what the model is for and not for, its data, its limits.
+        trainer: Any fields of ``transformers.TrainingArguments``.
+    """
+
+    name: str
+    encoder: str
+    train: list[str]
+    dev: list[str]
+    output: str
+    entity_labels: list[str] = field(default_factory=lambda: list(DEFAULT_ENTITY_LABELS))
+    stances: list[str] = field(default_factory=lambda: list(DEFAULT_STANCES))
+    window_tokens: int = 256
+    window_overlap: int = 64
+    head_learning_rate: float = 1e-3
+    head_dropout: float = 0.1
+    tag_loss_weight: float = 2.0
+    quantize: bool = True
+    base_model: str | None = None
+    language: str = "en"
+    license: str = "apache-2.0"
+    notes: str = ""
+    trainer: dict[str, Any] = field(default_factory=dict)
+
+    def training_arguments(self) -> TrainingArguments:
+        """Return the arguments of the ``Trainer``, with what every training here has in common.
+
+        Raises:
+            RecipeError: ``trainer`` names an unknown argument or a value of the wrong kind.
+        """
+        common: dict[str, Any] = {
+            "output_dir": str(Path(self.output) / CHECKPOINTS),
+            "eval_strategy": "epoch",
+            "save_strategy": "epoch",
+            "save_total_limit": 2,
+            "load_best_model_at_end": True,
+            "metric_for_best_model": "selection",
+            "greater_is_better": True,
+            "label_names": ["tags", "sentences", "stances"],
+            "remove_unused_columns": False,
+            "use_cpu": not torch.accelerator.is_available(),
+            "report_to": "none",
+            "logging_strategy": "epoch",
+        }
+        try:
+            return TrainingArguments(**(common | self.trainer))
+        except (TypeError, ValueError) as error:
+            raise RecipeError(f"'trainer': {error}") from None
+
+
+def load_recipe(path: str | Path, **overrides: Any) -> Recipe:
+    """Read a recipe.
+
+    Args:
+        path: A YAML file.
+        **overrides: Values that replace those of the file; None leaves the file's.
+
+    Raises:
+        RecipeError: The file is not a valid recipe; the message names the file and the key.
+        OSError: The file cannot be read.
+    """
+    try:
+        record = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: not valid YAML: {error}") from None
+    if not isinstance(record, Mapping):
+        raise RecipeError(f"{path}: a recipe must be a YAML mapping of keys to values")
+    record = {**record, **{key: value for key, value in overrides.items() if value is not None}}
+    try:
+        return _parse(record)
+    except RecipeError as error:
+        raise RecipeError(f"{path}: {error}") from None
+
+
+def _parse(record: Mapping[str, Any]) -> Recipe:
+    known = {item.name: str(item.type) for item in fields(Recipe)}
+    for key in record:
+        if key not in known:
+            raise RecipeError(f"unknown key {key!r}; known keys are {', '.join(known)}")
+    missing = [name for name in ("name", "encoder", "train", "dev", "output") if name not in record]
+    if missing:
+        raise RecipeError(f"missing key {missing[0]!r}")
+    return Recipe(**{key: _convert(key, value, known[key]) for key, value in record.items()})
+
+
+def _convert(key: str, value: Any, kind: str) -> Any:
+    if kind == "list[str]":
+        value = [value] if isinstance(value, str) else value
+        if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+            return list(value)
+    elif kind == "float":
+        try:  # YAML 1.1 reads 1e-3 as a string
+            return float(value)
+        except (TypeError, ValueError):
+            pass
+    elif kind == "dict[str, Any]":
+        if isinstance(value, Mapping):
+            return dict(value)
+    elif type(value).__name__ in kind.split(" | "):
+        return value
+    raise RecipeError(f"{key!r} must be of type {kind}, not {value!r}")

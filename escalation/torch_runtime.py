@@ -1,0 +1,84 @@
+"""The runtime for GPUs and for checkpoints that have no ONNX graph: torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+
+from escalation.encoding import FloatArray, IntArray
+from escalation.model_folder import ModelFolder, ModelFolderError
+from escalation.modeling import EscalationModel
+
+_TOKENS_IN_BATCH = {"cpu": 1024, "cuda": 65_536}
+
+
+class TorchRuntime:
+    """Scores windows in padded batches of similar length.
+
+    Args:
+        model: The model; it is put into evaluation mode and moved to the device.
+        pad_token_id: Token id of padding.
+        device: A torch device, or ``"auto"``: the accelerator if there is one, else the CPU.
+    """
+
+    def __init__(self, model: EscalationModel, pad_token_id: int, device: str = "auto") -> None:
+        self.device = _device(device)
+        model.to(device=self.device)
+        model.eval()
+        self.model = model
+        self.pad_token_id = pad_token_id
+
+    @classmethod
+    def load(cls, folder: ModelFolder, device: str = "auto") -> TorchRuntime:
+        """Load a model folder: its safetensors, or else the weights inside its ONNX graph.
+
+        Raises:
+            ModelFolderError: The weights are missing or broken.
+        """
+        if not folder.weights_path.is_file():
+            from escalation.export import load_exported
+
+            return cls(load_exported(folder), folder.pad_token_id, device)
+        try:
+            model = EscalationModel.from_pretrained(folder.path, dtype=torch.float32, use_safetensors=True)
+        except (SafetensorError, RuntimeError, OSError) as error:
+            raise ModelFolderError(f"{folder.weights_path}: cut short or of another model: {error}") from None
+        return cls(model, folder.pad_token_id, device)
+
+    @torch.inference_mode()
+    def score(self, windows: Sequence[IntArray]) -> list[FloatArray]:
+        """Score windows; see :class:`~escalation.runtime.Runtime`."""
+        scores: list[FloatArray] = [np.empty((0, 0), dtype=np.float32)] * len(windows)
+        for batch in self._batches(windows):
+            longest = max(len(windows[index]) for index in batch)
+            ids = torch.full((len(batch), longest), self.pad_token_id)
+            mask = torch.zeros_like(ids)
+            for row, index in enumerate(batch):
+                ids[row, : len(windows[index])] = torch.from_numpy(windows[index])
+                mask[row, : len(windows[index])] = 1
+            output = self.model(input_ids=ids.to(self.device), attention_mask=mask.to(self.device)).scores
+            for index, row_scores in zip(batch, output.float().cpu().numpy(), strict=True):
+                scores[index] = row_scores[: len(windows[index])]
+        return scores
+
+    def _batches(self, windows: Sequence[IntArray]) -> Iterator[list[int]]:
+        """Group windows by length, up to a number of tokens with padding."""
+        budget = _TOKENS_IN_BATCH.get(self.device.type, _TOKENS_IN_BATCH["cuda"])
+        batch: list[int] = []
+        for index in sorted(range(len(windows)), key=lambda index: len(windows[index])):
+            if batch and (len(batch) + 1) * len(windows[index]) > budget:
+                yield batch
+                batch = []
+            batch.append(index)
+        if batch:
+            yield batch
+
+
+def _device(name: str) -> torch.device:
+    if name != "auto":
+        return torch.device(name)
+    accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return accelerator or torch.device("cpu")

@@ -1,0 +1,8 @@
+"""Score a model on labelled documents: ``python scripts/evaluate.py MODEL DATA``."""
+
+import typer
+
+from escalation.cli import evaluate
+
+if __name__ == "__main__":
+    typer.run(evaluate)

@@ -1,0 +1,123 @@
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import escalation
+from escalation.cli import app
+from tests.conftest import DEV, REPOSITORY, needs_dev_corpus
+
+EXAMPLE = str(REPOSITORY / "examples" / "strait.txt")
+
+runner = CliRunner()
+
+
+def test_a_table_for_people() -> None:
+    result = runner.invoke(app, ["predict", EXAMPLE])
+    assert result.exit_code == 0
+    assert "strait.txt" in result.stdout
+    assert "retaliation" in result.stdout
+    assert "[WEAPON missiles]" in result.stdout
+
+
+def test_json_lines_for_machines() -> None:
+    result = runner.invoke(app, ["predict", EXAMPLE, EXAMPLE, "--format", "jsonl"])
+    lines = result.stdout.splitlines()
+    assert len(lines) == 2
+    document = escalation.Document.from_dict(json.loads(lines[0]))
+    assert document.id == EXAMPLE
+    assert document.text == Path(EXAMPLE).read_text()
+
+
+def test_standard_input() -> None:
+    result = runner.invoke(app, ["predict", "-", "--format", "jsonl"], input="Rebels fired mortars.")
+    record = json.loads(result.stdout)
+    assert (record["id"], record["text"]) == ("stdin", "Rebels fired mortars.")
+
+
+def test_output_file_is_what_train_reads(tmp_path: Path) -> None:
+    output = tmp_path / "predicted.jsonl"
+    result = runner.invoke(app, ["predict", EXAMPLE, "--format", "jsonl", "--output", str(output)])
+    assert result.exit_code == 0
+    assert result.stdout == ""
+    [document] = escalation.read_documents(output)
+    assert document.weapons
+
+
+def test_bad_files_are_named_and_the_others_predicted(tmp_path: Path) -> None:
+    latin = tmp_path / "latin.txt"
+    latin.write_bytes(b"caf\xe9")
+    files = [str(tmp_path / "missing.txt"), EXAMPLE, str(tmp_path), str(latin), EXAMPLE]
+    result = runner.invoke(app, ["predict", *files, "--format", "jsonl"])
+    assert result.exit_code == 2
+    assert len(result.stdout.splitlines()) == 2
+    errors = result.stderr.splitlines()
+    assert len(errors) == 3
+    assert "missing.txt: No such file or directory" in errors[0]
+    assert f"{tmp_path}: Is a directory" in errors[1]
+    assert "latin.txt: not UTF-8: byte 0xe9 at offset 3" in errors[2]
+
+
+def test_a_wrong_model_is_one_line() -> None:
+    result = runner.invoke(app, ["predict", EXAMPLE, "--model", "enormous"])
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: 'enormous' is neither a shipped model")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_version() -> None:
+    assert runner.invoke(app, ["--version"]).stdout.strip() == escalation.__version__
+
+
+def test_evaluate_prints_and_writes_scores(tmp_path: Path, labelled_file: Path) -> None:
+    output = tmp_path / "scores.json"
+    result = runner.invoke(app, ["evaluate", "small", str(labelled_file), "--json", str(output)])
+    assert result.exit_code == 0
+    assert "primary stance accuracy" in result.stdout
+    scores = json.loads(output.read_text())
+    assert f"{scores['spans']['WEAPON']['f1']:.3f}" in result.stdout
+    assert scores["documents"] == 4
+
+
+@needs_dev_corpus
+def test_the_shipped_model_reads_real_news(tmp_path: Path) -> None:
+    output = tmp_path / "scores.json"
+    result = runner.invoke(app, ["evaluate", "small", str(DEV), "--json", str(output)])
+    assert result.exit_code == 0
+    scores = json.loads(output.read_text())
+    assert scores["spans"]["WEAPON"]["f1"] >= 0.86
+    assert scores["spans"]["ACTOR"]["f1"] >= 0.85
+    assert scores["stances"]["macro_f1"] >= 0.68
+    assert scores["stances"]["primary_accuracy"] >= 0.68
+
+
+@pytest.mark.parametrize("content", ["", '{"text": "no sentences"}\n'])
+def test_evaluate_refuses_files_without_labels(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "empty.jsonl"
+    path.write_text(content)
+    result = runner.invoke(app, ["evaluate", "small", str(path)])
+    assert result.exit_code == 2
+    assert "no document with sentences" in result.stderr
+
+
+def test_train_names_what_is_wrong_with_a_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text("name: x\n")
+    result = runner.invoke(app, ["train", str(path)])
+    assert result.exit_code == 2
+    assert f"{path}: missing key 'encoder'" in result.stderr
+
+
+def test_export_writes_a_graph(tmp_path: Path) -> None:
+    target = tmp_path / "model.onnx"
+    result = runner.invoke(app, ["export", "small", "--output", str(target), "--no-quantize"])
+    assert result.exit_code == 0
+    assert target.stat().st_size > 60e6
+
+
+def test_a_missing_extra_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, labelled_file: Path) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "escalation.evaluation", None)
+    result = runner.invoke(app, ["evaluate", "small", str(labelled_file)])
+    assert result.exit_code == 2
+    assert "pip install 'escalation[evaluate]'" in result.stderr

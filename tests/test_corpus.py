@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from escalation.corpus import CorpusError, read_documents, to_json_line, write_documents
+from escalation.document import Document
+from tests.articles import labelled_articles
+from tests.strategies import documents
+
+
+@given(documents=st.lists(documents(), max_size=3))
+def test_files_round_trip(tmp_path_factory: pytest.TempPathFactory, documents: list[Document]) -> None:
+    path = tmp_path_factory.mktemp("corpus") / "documents.jsonl"
+    assert write_documents(documents, path) == len(documents)
+    assert list(read_documents(path)) == documents
+
+
+def test_lone_surrogates_survive() -> None:
+    document = Document("a \ud83d b")
+    assert to_json_line(document).encode()
+    assert "’" in to_json_line(Document("it’s"))
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b"{", "line 2: not JSON"),
+        (b"\xff", "line 2: not UTF-8 at byte 0 of the line"),
+        (b"[]", "line 2: a document must be a JSON object, not list"),
+        (b'{"text": "ab", "spans": [{"start": 0, "end": 9, "label": "ACTOR"}]}', "line 2: span 0: 0:9"),
+    ],
+)
+def test_broken_lines_are_named(tmp_path: Path, line: bytes, message: str) -> None:
+    path = tmp_path / "broken.jsonl"
+    path.write_bytes(b'{"text": "fine"}\n' + line + b"\n")
+    with pytest.raises(CorpusError, match=message) as error:
+        list(read_documents(path))
+    assert str(path) in str(error.value)
+
+
+def test_an_interrupted_write_leaves_the_old_file_alone(tmp_path: Path) -> None:
+    path = tmp_path / "documents.jsonl"
+    write_documents(labelled_articles(), path)
+    before = path.read_bytes()
+
+    def broken() -> object:
+        yield labelled_articles()[0]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_documents(broken(), path)  # type: ignore[arg-type]
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

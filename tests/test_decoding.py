@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from escalation.decoding import Decoder, bio_spans
+from escalation.encoding import EncodedBlock, Window
+from escalation.labels import LabelScheme
+from escalation.modeling import pool_stance_logits
+
+LABELS = LabelScheme()
+DECODER = Decoder(LABELS, dict.fromkeys(LABELS.stances, 0.5))
+OUTSIDE, B_WEAPON, I_WEAPON, B_ACTOR, I_ACTOR = range(5)
+
+
+def block_of_words(text: str, sentence_of_word: list[int]) -> EncodedBlock:
+    """Return a block in which every word is one token."""
+    ends = np.cumsum([len(word) + 1 for word in text.split()]) - 1
+    starts = np.append(0, ends[:-1] + 1)
+    sentences = np.array(sentence_of_word)
+    bounds = [(int(starts[sentences == i][0]), int(ends[sentences == i][-1])) for i in range(sentences.max() + 1)]
+    count = len(sentences)
+    windows = [Window(0, count, 0, count)]
+    return EncodedBlock(bounds, np.zeros(count, int), starts, ends, sentences, np.ones(count, bool), windows)
+
+
+def scores_of(tags: list[int]) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    scores = np.zeros((len(tags), LABELS.score_count), dtype=np.float32)
+    scores[np.arange(len(tags)), tags] = 10.0
+    scores[:, LABELS.value_slice] = -10.0
+    return scores
+
+
+@given(st.lists(st.integers(0, 4), min_size=1), st.data())
+def test_bio_spans_cover_the_tagged_words_and_stay_in_a_sentence(tags: list[int], data: st.DataObject) -> None:
+    jumps = data.draw(st.lists(st.integers(0, 1), min_size=len(tags), max_size=len(tags)))
+    sentences = np.cumsum(jumps)
+    firsts, lasts, kinds = bio_spans(np.array(tags), sentences)
+    covered = [word for first, last in zip(firsts, lasts, strict=True) for word in range(first, last + 1)]
+    assert covered == [word for word, tag in enumerate(tags) if tag != OUTSIDE]
+    for first, last, kind in zip(firsts, lasts, kinds, strict=True):
+        assert sentences[first] == sentences[last]
+        assert all(tag == 2 + 2 * kind for tag in tags[first + 1 : last + 1])
+        assert tags[first] in {1 + 2 * kind, 2 + 2 * kind}
+
+
+def test_neighbouring_spans_of_one_label_stay_apart() -> None:
+    firsts, lasts, _ = bio_spans(np.array([B_ACTOR, B_ACTOR, I_ACTOR, I_WEAPON]), np.zeros(4, int))
+    assert list(zip(firsts.tolist(), lasts.tolist(), strict=True)) == [(0, 0), (1, 2), (3, 3)]
+
+
+def test_spans_have_text_label_and_score() -> None:
+    text = "Berlin sends Leopard tanks"
+    _, spans = DECODER.decode(text, block_of_words(text, [0] * 4), scores_of([B_ACTOR, OUTSIDE, B_WEAPON, I_WEAPON]))
+    assert [(span.text, span.label) for span in spans] == [("Berlin", "ACTOR"), ("Leopard tanks", "WEAPON")]
+    assert all(span.score is not None and span.score > 0.99 for span in spans)
+
+
+def test_pieces_of_a_word_decide_together() -> None:
+    text = "Shahed hit"
+    block = block_of_words(text, [0, 0])
+    pieces = EncodedBlock(
+        block.bounds, np.zeros(3, int), np.array([0, 3, 7]), np.array([3, 6, 10]), np.zeros(3, int),
+        np.array([True, False, True]), [Window(0, 3, 0, 3)],
+    )  # fmt: skip
+    scores = scores_of([OUTSIDE, B_WEAPON, OUTSIDE])
+    scores[0, OUTSIDE] = 1.0
+    _, spans = DECODER.decode(text, pieces, scores)
+    assert [span.text for span in spans] == ["Shahed"]
+
+
+def test_stances_stand_most_probable_first_with_scores_and_rationale() -> None:
+    text = "talks began shells fell quiet night"
+    block = block_of_words(text, [0, 0, 0, 0, 1, 1])
+    scores = scores_of([OUTSIDE] * 6)
+    escalation, diplomacy = LABELS.stances.index("escalation"), LABELS.stances.index("diplomacy")
+    values, weights = LABELS.value_slice.start, LABELS.weight_slice.start
+    scores[2, [weights + escalation, values + escalation]] = 9.0, 4.0
+    scores[0, [weights + diplomacy, values + diplomacy]] = 9.0, 2.0
+    first, second = DECODER.decode(text, block, scores)[0]
+    assert first.stances == ("escalation", "diplomacy")
+    assert first.scores["escalation"] > first.scores["diplomacy"] > 0.5 > first.scores["retaliation"]
+    word = first.rationale["escalation"][0]
+    assert (text[word.start : word.end], word.score) == ("shells", 1.0)
+    assert (second.stance, second.rationale) == ("none", {})
+
+
+def test_thresholds_decide() -> None:
+    text = "talks began"
+    strict = Decoder(LABELS, {"escalation": 0.5, "retaliation": 0.5, "diplomacy": 0.9})
+    scores = scores_of([OUTSIDE, OUTSIDE])
+    scores[:, LABELS.value_slice.start + LABELS.stances.index("diplomacy")] = 1.0
+    block = block_of_words(text, [0, 0])
+    assert DECODER.decode(text, block, scores)[0][0].stance == "diplomacy"
+    assert strict.decode(text, block, scores)[0][0].stance == "none"
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=5), st.integers(0, 2**32 - 1))
+def test_the_vote_is_that_of_the_model(lengths: list[int], seed: int) -> None:
+    sentences = np.repeat(np.arange(len(lengths)), lengths)
+    scores = np.random.default_rng(seed).normal(0, 5, (len(sentences), LABELS.score_count)).astype(np.float32)
+    ours = DECODER.stance_logits(scores, sentences, len(lengths))
+    tensor = torch.from_numpy(scores)[None]
+    theirs = pool_stance_logits(
+        tensor[..., LABELS.weight_slice],
+        tensor[..., LABELS.value_slice],
+        torch.from_numpy(sentences)[None],
+        len(lengths),
+    )[0].numpy()
+    for index, length in enumerate(lengths):
+        if length:
+            assert ours[index] == pytest.approx(theirs[index], abs=1e-4)
+        else:
+            assert np.isneginf(ours[index]).all()

@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import pytest
+
+from escalation.recipe import RecipeError, load_recipe
+from tests.conftest import REPOSITORY
+
+MINIMAL = "name: mine\nencoder: some/encoder\ntrain: a.jsonl\ndev: [b.jsonl]\noutput: out\n"
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "recipe.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_a_recipe_is_read_and_overridden(tmp_path: Path) -> None:
+    path = write(tmp_path, MINIMAL + "head_learning_rate: 1e-3\ntrainer:\n  num_train_epochs: 2\n")
+    recipe = load_recipe(path, output="elsewhere", dev=None)
+    assert (recipe.train, recipe.dev, recipe.output) == (["a.jsonl"], ["b.jsonl"], "elsewhere")
+    assert recipe.head_learning_rate == 0.001
+    arguments = recipe.training_arguments()
+    assert arguments.num_train_epochs == 2
+    assert arguments.output_dir == str(Path("elsewhere") / "checkpoints")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (MINIMAL + "epochs: 3\n", "unknown key 'epochs'; known keys are name, "),
+        (MINIMAL + "window_tokens: many\n", "'window_tokens' must be of type int, not 'many'"),
+        (MINIMAL + "head_dropout: []\n", "'head_dropout' must be of type float"),
+        (MINIMAL + "train: [1]\n", r"'train' must be of type list\[str\]"),
+        ("name: mine\n", "missing key 'encoder'"),
+        ("- a\n", "must be a YAML mapping"),
+        ("a: [\n", "not valid YAML"),
+    ],
+)
+def test_mistakes_are_named_with_the_file(tmp_path: Path, text: str, message: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(RecipeError, match=message) as error:
+        load_recipe(path)
+    assert str(path) in str(error.value)
+
+
+def test_unknown_trainer_arguments_are_named(tmp_path: Path) -> None:
+    recipe = load_recipe(write(tmp_path, MINIMAL + "trainer: {epochs: 3}\n"))
+    with pytest.raises(RecipeError, match=r"'trainer': .*'epochs'"):
+        recipe.training_arguments()
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "configs").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_recipes_of_the_repository_are_valid(path: Path) -> None:
+    assert load_recipe(path, output="out").training_arguments().num_train_epochs > 0
