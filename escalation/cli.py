@@ -98,10 +98,10 @@ def evaluate(
     """Score a model on labelled documents, from raw text: exact-match spans and stances."""
     with _one_line_errors(extra="evaluate"):
         from escalation.display import console_for, render_scores
-        from escalation.evaluation import evaluate_predictor, read_labelled, score_rows
+        from escalation.evaluation import evaluate_predictor, read_with_sentences, score_rows
         from escalation.predictor import load
 
-        documents = read_labelled(data)
+        documents = read_with_sentences(data)
         predictor = load(model, device, runtime, threads=threads)  # type: ignore[arg-type]
         scores = evaluate_predictor(
             predictor, documents, lambda texts: _with_progress(texts, "articles", len(documents))

@@ -39,6 +39,25 @@ class Decoder:
         words = np.flatnonzero(block.begins_word)
         return self._sentences(text, block, words, scores), self._spans(text, block, words, scores)
 
+    def tag_probabilities(self, block: EncodedBlock, scores: FloatArray) -> FloatArray:
+        """Return the probability of each BIO tag for each word: the softmax of its tokens' mean logits.
+
+        Args:
+            block: The tokens of some sentences.
+            scores: Their scores, shape ``(tokens, labels.score_count)``.
+
+        Returns:
+            Probabilities, shape ``(words, tags)``.
+        """
+        words = np.flatnonzero(block.begins_word)
+        if not len(words):
+            return np.empty((0, self.labels.tag_count), dtype=np.float32)
+        return _softmax(_word_means(scores[:, self.labels.tag_slice], words))
+
+    def stance_probabilities(self, block: EncodedBlock, scores: FloatArray) -> FloatArray:
+        """Return the probability of each stance for each sentence, shape ``(sentences, stances)``."""
+        return _sigmoid(self.stance_logits(scores, block.sentences, len(block.bounds)))
+
     def stance_logits(self, scores: FloatArray, sentences: IntArray, count: int) -> FloatArray:
         """Let the tokens of each sentence vote: the mean of their values under the softmax of their weights.
 
@@ -66,7 +85,7 @@ class Decoder:
 
     def _sentences(self, text: str, block: EncodedBlock, words: IntArray, scores: FloatArray) -> list[Sentence]:
         stances = self.labels.stances
-        probabilities: FloatArray = _sigmoid(self.stance_logits(scores, block.sentences, len(block.bounds)))
+        probabilities = self.stance_probabilities(block, scores)
         holds = probabilities >= self.thresholds
         first_tokens = np.searchsorted(block.sentences, np.arange(len(block.bounds) + 1))
         ranking = np.argsort(-probabilities, axis=1, kind="stable")
@@ -117,7 +136,7 @@ class Decoder:
     def _spans(self, text: str, block: EncodedBlock, words: IntArray, scores: FloatArray) -> list[Span]:
         if not len(words) or not self.labels.entity_labels:
             return []
-        probabilities = _softmax(_word_means(scores[:, self.labels.tag_slice], words))
+        probabilities = self.tag_probabilities(block, scores)
         firsts, lasts, kinds = bio_spans(probabilities.argmax(axis=1), block.sentences[words])
         ends = block.ends[np.append(words[1:], len(block.ids)) - 1]
         by_kind = probabilities[:, 1::2] + probabilities[:, 2::2]

@@ -32,8 +32,8 @@ def evaluate_predictor(
     return score_documents(documents, predicted, labels.entity_labels, labels.stances)
 
 
-def read_labelled(paths: Iterable[str | Path]) -> list[Document]:
-    """Read labelled documents from JSON Lines files.
+def read_with_sentences(paths: Iterable[str | Path]) -> list[Document]:
+    """Read documents that have sentences from JSON Lines files.
 
     Raises:
         CorpusError: A file is broken, or the files hold no sentence.

@@ -15,7 +15,7 @@ from transformers.modeling_outputs import ModelOutput
 from escalation.configuration import EscalationConfig
 
 IGNORED = -100
-"""Label of tokens and stance of sentences that take no part in the loss."""
+"""Stance target of sentences that take no part in the loss."""
 
 
 @dataclass
@@ -70,15 +70,17 @@ class EscalationModel(PreTrainedModel):
         """Put fresh heads on a pretrained encoder.
 
         Args:
-            encoder: A Hub id or a folder that ``transformers.AutoModel`` loads.
+            encoder: A Hub id or a folder that ``transformers.AutoModel`` loads, with safetensors weights.
             **settings: Fields of :class:`EscalationConfig`.
 
         Raises:
-            OSError: The encoder is not there.
+            OSError: The encoder is not there, or has no safetensors weights.
         """
         config = EscalationConfig(encoder=AutoConfig.from_pretrained(encoder), **settings)
         model = cls(config)
-        pretrained = AutoModel.from_pretrained(encoder, config=config.encoder, dtype=torch.float32)
+        pretrained = AutoModel.from_pretrained(
+            encoder, config=config.encoder, dtype=torch.float32, use_safetensors=True
+        )
         _drop_pooler(pretrained)
         model.encoder = pretrained
         return model
@@ -102,7 +104,8 @@ class EscalationModel(PreTrainedModel):
         Args:
             input_ids: Token ids, shape ``(batch, tokens)``.
             attention_mask: 1 for text, 0 for padding, shape ``(batch, tokens)``.
-            tags: Index of each token's BIO tag, or -100, shape ``(batch, tokens)``.
+            tags: Target probability of each token's BIO tags, or zeros for a token that takes no part in the loss,
+                shape ``(batch, tokens, tags)``.
             sentences: Index into ``stances`` of each token's sentence, or -1, shape ``(batch, tokens)``.
             stances: Target probability of each stance of each sentence, or -100, shape
                 ``(batch, sentences, stances)``.
@@ -118,9 +121,8 @@ class EscalationModel(PreTrainedModel):
         return EscalationOutput(loss=loss + self._stance_loss(scores, sentences, stances), scores=scores)
 
     def _tag_loss(self, scores: Tensor, tags: Tensor) -> Tensor:
-        logits = scores[..., self.labels.tag_slice]
-        loss = functional.cross_entropy(logits.flatten(0, 1), tags.flatten(), ignore_index=IGNORED, reduction="sum")
-        return loss / (tags != IGNORED).sum().clamp(min=1)
+        logarithms = functional.log_softmax(scores[..., self.labels.tag_slice], dim=-1)
+        return -(tags * logarithms).sum() / tags.sum().clamp(min=1)
 
     def _stance_loss(self, scores: Tensor, sentences: Tensor, stances: Tensor) -> Tensor:
         logits = pool_stance_logits(

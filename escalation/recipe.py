@@ -29,6 +29,9 @@ class Recipe:
         encoder: Hub id or folder of the pretrained encoder.
         train: JSON Lines files of labelled documents to train on.
         dev: JSON Lines files of labelled documents that choose the checkpoint.
+        teacher: Folder or Hub id of a trained model whose scores on ``unlabelled`` are learnt too.
+        unlabelled: JSON Lines files of documents with sentences and without labels.
+        labelled_repeats: How often an epoch goes through the labelled documents, beside once through the unlabelled.
         output: Folder for the model; checkpoints go into ``checkpoints`` beside the weights.
         entity_labels: Labels of spans.
         stances: Labels of sentences.
@@ -41,7 +44,7 @@ class Recipe:
         base_model: Hub id of the encoder for the model card, where ``encoder`` is a local folder.
         language: Language code of the data, for the model card.
         license: Licence of the model, for the model card.
-        notes: Markdown for the model card: what the model is for and not for, its data, its limits.
+        card_notes: Markdown file for the model card: what the model is for and not for, its data, its limits.
         trainer: Any fields of ``transformers.TrainingArguments``.
     """
 
@@ -50,6 +53,9 @@ class Recipe:
     train: list[str]
     dev: list[str]
     output: str
+    teacher: str | None = None
+    unlabelled: list[str] = field(default_factory=list)
+    labelled_repeats: int = 1
     entity_labels: list[str] = field(default_factory=lambda: list(DEFAULT_ENTITY_LABELS))
     stances: list[str] = field(default_factory=lambda: list(DEFAULT_STANCES))
     window_tokens: int = 256
@@ -61,7 +67,7 @@ class Recipe:
     base_model: str | None = None
     language: str = "en"
     license: str = "apache-2.0"
-    notes: str = ""
+    card_notes: str | None = None
     trainer: dict[str, Any] = field(default_factory=dict)
 
     def training_arguments(self) -> TrainingArguments:

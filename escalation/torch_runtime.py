@@ -22,10 +22,14 @@ class TorchRuntime:
         model: The model; it is put into evaluation mode and moved to the device.
         pad_token_id: Token id of padding.
         device: A torch device, or ``"auto"``: the accelerator if there is one, else the CPU.
+        bfloat16: Multiply matrices in bfloat16: faster, and a little less exact.
     """
 
-    def __init__(self, model: EscalationModel, pad_token_id: int, device: str = "auto") -> None:
+    def __init__(
+        self, model: EscalationModel, pad_token_id: int, device: str = "auto", *, bfloat16: bool = False
+    ) -> None:
         self.device = _device(device)
+        self.bfloat16 = bfloat16
         model.to(device=self.device)
         model.eval()
         self.model = model
@@ -59,7 +63,8 @@ class TorchRuntime:
             for row, index in enumerate(batch):
                 ids[row, : len(windows[index])] = torch.from_numpy(windows[index])
                 mask[row, : len(windows[index])] = 1
-            output = self.model(input_ids=ids.to(self.device), attention_mask=mask.to(self.device)).scores
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
+                output = self.model(input_ids=ids.to(self.device), attention_mask=mask.to(self.device)).scores
             for index, row_scores in zip(batch, output.float().cpu().numpy(), strict=True):
                 scores[index] = row_scores[: len(windows[index])]
         return scores

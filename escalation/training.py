@@ -9,17 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from datasets import Dataset, concatenate_datasets
 from transformers import AutoTokenizer, EvalPrediction, Trainer, set_seed
 from transformers.trainer_utils import get_last_checkpoint
 
 from escalation.decoding import Decoder
+from escalation.distillation import distillation_rows
 from escalation.document import Document
 from escalation.encoding import WindowEncoder
-from escalation.evaluation import evaluate_predictor, read_labelled
+from escalation.evaluation import evaluate_predictor, read_with_sentences
 from escalation.export import export_onnx
+from escalation.labels import LabelScheme
 from escalation.metrics import score_documents, selection_score
 from escalation.model_card import write_model_card
-from escalation.model_folder import CARD_FILE, METRICS_FILE, ONNX_FILE
+from escalation.model_folder import CARD_FILE, METRICS_FILE, ONNX_FILE, ModelFolder
 from escalation.modeling import EscalationModel
 from escalation.predictor import Predictor, load
 from escalation.recipe import CHECKPOINTS, Recipe
@@ -101,9 +104,12 @@ def train_model(recipe: Recipe, *, resume: bool = False) -> dict[str, Any] | Non
     model.encoder.config.name_or_path = recipe.base_model or recipe.encoder
     tokenizer = AutoTokenizer.from_pretrained(recipe.encoder)
     encoder = WindowEncoder(tokenizer.backend_tokenizer, recipe.window_tokens, recipe.window_overlap)
-    train_documents, dev_documents = read_labelled(recipe.train), read_labelled(recipe.dev)
+    train_documents, dev_documents = read_with_sentences(recipe.train), read_with_sentences(recipe.dev)
     _, train_rows = encode_documents(train_documents, encoder, model.labels)
     dev_encoded, dev_rows = encode_documents(dev_documents, encoder, model.labels)
+    if recipe.teacher is not None:
+        teacher_rows = _teacher_rows(recipe, encoder, model.labels)
+        train_rows = concatenate_datasets([train_rows] * recipe.labelled_repeats + [teacher_rows])
     decoder = Decoder(model.labels, model.config.stance_thresholds or {})
     trainer = JointTrainer(
         head_learning_rate=recipe.head_learning_rate,
@@ -111,7 +117,7 @@ def train_model(recipe: Recipe, *, resume: bool = False) -> dict[str, Any] | Non
         args=arguments,
         train_dataset=train_rows,
         eval_dataset=dev_rows,
-        data_collator=WindowCollator(tokenizer.pad_token_id, len(recipe.stances)),
+        data_collator=WindowCollator(tokenizer.pad_token_id, model.labels),
         compute_metrics=_metrics_of_windows(dev_encoded, encoder, decoder),
     )
     checkpoints = output / CHECKPOINTS
@@ -136,6 +142,20 @@ def train_model(recipe: Recipe, *, resume: bool = False) -> dict[str, Any] | Non
     (output / METRICS_FILE).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     write_model_card(output / CARD_FILE, recipe, metrics, train_documents, dev_documents)
     return metrics
+
+
+def _teacher_rows(recipe: Recipe, encoder: WindowEncoder, labels: LabelScheme) -> Dataset:
+    """Return the teacher's rows, from the output folder where an earlier run of this recipe left them."""
+    cached = Path(recipe.output) / CHECKPOINTS / "teacher"
+    if cached.is_dir():
+        return Dataset.load_from_disk(str(cached))
+    assert recipe.teacher is not None
+    folder = ModelFolder.open(recipe.teacher)
+    runtime = TorchRuntime(TorchRuntime.load(folder).model, folder.pad_token_id, bfloat16=True)
+    teacher = Predictor(runtime, folder.window_encoder(), Decoder(folder.labels, folder.thresholds))
+    rows = distillation_rows(read_with_sentences(recipe.unlabelled), teacher, encoder, labels)
+    rows.save_to_disk(str(cached))
+    return rows
 
 
 def score_predictions(

@@ -12,7 +12,7 @@ from datasets import Dataset
 from torch import Tensor
 
 from escalation.document import Document
-from escalation.encoding import EncodedBlock, IntArray, WindowEncoder
+from escalation.encoding import EncodedBlock, FloatArray, IntArray, WindowEncoder
 from escalation.labels import LabelScheme
 from escalation.modeling import IGNORED
 
@@ -37,21 +37,47 @@ def encode_documents(
 
     Returns:
         The encoded documents, and a data set with a row for each of their windows, in the same order. Columns:
-        ``input_ids``, ``tags``, ``sentences`` (each a number for every token) and ``stances`` (for each sentence
-        of the window a row of targets).
+        ``input_ids`` and ``sentences`` (a number for every token), ``tags`` (for every token a row of target
+        probabilities) and ``stances`` (for every sentence of the window a row of target probabilities).
 
     Raises:
         ValueError: A document carries a label that is not among ``labels``.
     """
-    encoded = [
-        EncodedDocument(
-            document, encoder.encode(document.text, [(item.start, item.end) for item in document.sentences])
-        )
-        for document in documents
-        if document.sentences
-    ]
-    rows = [row for item in encoded for row in _window_rows(item, encoder, labels)]
+    encoded = [_encode(document, encoder) for document in documents if document.sentences]
+    rows = []
+    for item in encoded:
+        _check_stances(item.document, labels)
+        tags = np.eye(labels.tag_count, dtype=np.float32)[token_tags(item.document, item.block, labels)]
+        stances = [labels.stance_vector(sentence.stances) for sentence in item.document.sentences]
+        rows += window_rows(item.block, encoder, tags, np.array(stances, dtype=np.float32))
     return encoded, Dataset.from_list(rows)
+
+
+def window_rows(
+    block: EncodedBlock, encoder: WindowEncoder, tags: FloatArray, stances: FloatArray
+) -> list[dict[str, Any]]:
+    """Cut the targets of a block into the rows of a data set, one for each window.
+
+    Args:
+        block: The tokens.
+        encoder: Encoded them.
+        tags: Target probabilities of the tokens' tags, shape ``(tokens, tags)``.
+        stances: Target probabilities of the sentences' stances, shape ``(sentences, stances)``.
+    """
+    frame = (len(encoder.prefix), len(encoder.suffix))
+    rows = []
+    for window in block.windows:
+        own = slice(window.start, window.stop)
+        first, last = block.sentences[window.start], block.sentences[window.stop - 1]
+        rows.append(
+            {
+                "input_ids": encoder.window_ids(block, window),
+                "sentences": np.pad(block.sentences[own] - first, frame, constant_values=-1),
+                "tags": list(np.pad(tags[own], (frame, (0, 0)))),
+                "stances": list(stances[first : last + 1]),
+            }
+        )
+    return rows
 
 
 def token_tags(document: Document, block: EncodedBlock, labels: LabelScheme) -> IntArray:
@@ -76,35 +102,19 @@ def token_tags(document: Document, block: EncodedBlock, labels: LabelScheme) -> 
     return tags
 
 
-def _window_rows(item: EncodedDocument, encoder: WindowEncoder, labels: LabelScheme) -> list[dict[str, Any]]:
-    block, tags = item.block, token_tags(item.document, item.block, labels)
-    for sentence in item.document.sentences:
+def _encode(document: Document, encoder: WindowEncoder) -> EncodedDocument:
+    bounds = [(sentence.start, sentence.end) for sentence in document.sentences]
+    return EncodedDocument(document, encoder.encode(document.text, bounds))
+
+
+def _check_stances(document: Document, labels: LabelScheme) -> None:
+    for sentence in document.sentences:
         unknown = set(sentence.stances) - set(labels.stances)
         if unknown:
             raise ValueError(
-                f"document {item.document.id!r} has the stance {min(unknown)!r}; "
+                f"document {document.id!r} has the stance {min(unknown)!r}; "
                 f"the model's stances are {', '.join(labels.stances)}"
             )
-    rows = []
-    for window in block.windows:
-        own = slice(window.start, window.stop)
-        first, last = block.sentences[window.start], block.sentences[window.stop - 1]
-        rows.append(
-            {
-                "input_ids": encoder.window_ids(block, window),
-                "tags": _framed(tags[own], encoder, IGNORED),
-                "sentences": _framed(block.sentences[own] - first, encoder, -1),
-                "stances": [
-                    labels.stance_vector(sentence.stances) for sentence in item.document.sentences[first : last + 1]
-                ],
-            }
-        )
-    return rows
-
-
-def _framed(values: IntArray, encoder: WindowEncoder, filler: int) -> IntArray:
-    """Put a filler where the special tokens stand."""
-    return np.pad(values, (len(encoder.prefix), len(encoder.suffix)), constant_values=filler)
 
 
 @dataclass(frozen=True)
@@ -113,29 +123,29 @@ class WindowCollator:
 
     Attributes:
         pad_token_id: Token id of padding.
-        stance_count: Number of stances.
+        labels: The labels that the model learns.
     """
 
     pad_token_id: int
-    stance_count: int
+    labels: LabelScheme
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
         """Return ``input_ids``, ``attention_mask``, ``tags``, ``sentences`` and ``stances`` as tensors."""
-        tokens = max(len(row["input_ids"]) for row in rows)
-        sentences = max(len(row["stances"]) for row in rows)
-        stances = torch.full((len(rows), sentences, self.stance_count), float(IGNORED))
-        for index, row in enumerate(rows):
-            stances[index, : len(row["stances"])] = torch.tensor(row["stances"]).reshape(
-                len(row["stances"]), self.stance_count
-            )
-        return {
-            "input_ids": _pad([row["input_ids"] for row in rows], tokens, self.pad_token_id),
-            "attention_mask": _pad([[1] * len(row["input_ids"]) for row in rows], tokens, 0),
-            "tags": _pad([row["tags"] for row in rows], tokens, IGNORED),
-            "sentences": _pad([row["sentences"] for row in rows], tokens, -1),
-            "stances": stances,
+        shape = (len(rows), max(len(row["input_ids"]) for row in rows))
+        longest = max(len(row["stances"]) for row in rows)
+        batch = {
+            "input_ids": torch.full(shape, self.pad_token_id),
+            "attention_mask": torch.zeros(shape, dtype=torch.int64),
+            "tags": torch.zeros((*shape, self.labels.tag_count)),
+            "sentences": torch.full(shape, -1),
+            "stances": torch.full((len(rows), longest, len(self.labels.stances)), float(IGNORED)),
         }
-
-
-def _pad(rows: Sequence[Sequence[int]], length: int, filler: int) -> Tensor:
-    return torch.tensor([[*row, *[filler] * (length - len(row))] for row in rows])
+        for index, row in enumerate(rows):
+            tokens, sentences = len(row["input_ids"]), len(row["stances"])
+            batch["input_ids"][index, :tokens] = torch.as_tensor(row["input_ids"])
+            batch["attention_mask"][index, :tokens] = 1
+            batch["tags"][index, :tokens] = torch.as_tensor(row["tags"])
+            batch["sentences"][index, :tokens] = torch.as_tensor(row["sentences"])
+            if self.labels.stances:
+                batch["stances"][index, :sentences] = torch.as_tensor(row["stances"])
+        return batch

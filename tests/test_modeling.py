@@ -37,7 +37,7 @@ def test_labels_give_a_loss_that_training_lowers(encoder_folder: Path) -> None:
     batch = {
         "input_ids": torch.arange(5, 17).view(2, 6),
         "attention_mask": torch.ones(2, 6, dtype=torch.int64),
-        "tags": torch.tensor([[IGNORED, 1, 2, 0, 3, IGNORED]] * 2),
+        "tags": torch.nn.functional.one_hot(torch.tensor([[0, 1, 2, 0, 3, 0]] * 2), 5) * 1.0,
         "sentences": torch.tensor([[-1, 0, 0, 1, 1, -1]] * 2),
         "stances": torch.tensor([[[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]], [[0.0, 1.0, 0.0], [IGNORED] * 3]]),
     }

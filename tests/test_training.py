@@ -1,8 +1,10 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers.trainer_utils import get_last_checkpoint
 
 from escalation import load
 from escalation.recipe import CHECKPOINTS, Recipe
@@ -33,7 +35,6 @@ def recipe(encoder: Path, data: Path, output: Path, **trainer: Any) -> Recipe:
         window_overlap=8,
         head_learning_rate=1e-2,
         base_model="owner/tiny-encoder",
-        notes="Not for use.",
         trainer=settings | trainer,
     )
 
@@ -41,7 +42,9 @@ def recipe(encoder: Path, data: Path, output: Path, **trainer: Any) -> Recipe:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, encoder_folder: Path, labelled_file: Path) -> Path:
     output = tmp_path_factory.mktemp("trained") / "model"
-    train_model(recipe(encoder_folder, labelled_file, output))
+    notes = output.with_name("notes.md")
+    notes.write_text("Not for use.\n")
+    train_model(replace(recipe(encoder_folder, labelled_file, output), card_notes=str(notes)))
     return output
 
 
@@ -80,8 +83,10 @@ def test_interrupted_training_resumes(tmp_path: Path, encoder_folder: Path, labe
     train_model(recipe(encoder_folder, labelled_file, output, num_train_epochs=20))
     assert (output / CHECKPOINTS / "checkpoint-60").is_dir()
     train_model(recipe(encoder_folder, labelled_file, output, num_train_epochs=30), resume=True)
-    state = json.loads((output / CHECKPOINTS / "checkpoint-80" / "trainer_state.json").read_text())
-    assert [entry["step"] for entry in state["log_history"] if "eval_loss" in entry] == [20, 40, 60, 80]
+    checkpoint = get_last_checkpoint(str(output / CHECKPOINTS))
+    state = json.loads(Path(checkpoint, "trainer_state.json").read_text())
+    assert state["global_step"] > 60
+    assert [entry["step"] for entry in state["log_history"] if "eval_loss" in entry][:4] == [20, 40, 60, 80]
 
 
 def test_the_same_seed_gives_the_same_model(tmp_path: Path, encoder_folder: Path, labelled_file: Path) -> None:

@@ -31,16 +31,17 @@ def test_windows_become_padded_batches(tokenizer: Tokenizer) -> None:
     encoder = WindowEncoder(tokenizer, window_tokens=40, window_overlap=8)
     encoded, rows = encode_documents(labelled_articles(), encoder, LABELS)
     assert len(rows) == sum(len(item.block.windows) for item in encoded) > len(encoded)
-    batch = WindowCollator(pad_token_id=0, stance_count=3)(rows.select(range(3)).to_list())
+    batch = WindowCollator(pad_token_id=0, labels=LABELS)(rows.select(range(3)).to_list())
     tokens = batch["input_ids"].shape
-    assert tokens == batch["attention_mask"].shape == batch["tags"].shape == batch["sentences"].shape
+    assert tokens == batch["attention_mask"].shape == batch["sentences"].shape
+    assert batch["tags"].shape == (*tokens, LABELS.tag_count)
     assert (batch["input_ids"][:, 0] == 2).all()
     for row, mask, tags, sentences in zip(
         rows.select(range(3)).to_list(), batch["attention_mask"], batch["tags"], batch["sentences"], strict=True
     ):
         length = int(mask.sum())
         assert length == len(row["input_ids"])
-        assert (tags[length - 1 :] == IGNORED).all()
+        assert tags.sum(dim=1).tolist() == [0.0] + [1.0] * (length - 2) + [0.0] * (tokens[1] - length + 1)
         assert (sentences[length - 1 :] == -1).all()
         assert sentences.max() + 1 == len(row["stances"])
     assert (batch["stances"] == IGNORED).any()
@@ -53,7 +54,7 @@ def test_spans_alone_can_be_learnt(tokenizer: Tokenizer) -> None:
     ]
     labels = LabelScheme(stances=())
     _, rows = encode_documents(documents, WindowEncoder(tokenizer), labels)
-    assert WindowCollator(0, 0)(rows.select(range(2)).to_list())["stances"].shape[-1] == 0
+    assert WindowCollator(0, labels)(rows.select(range(2)).to_list())["stances"].shape[-1] == 0
 
 
 def test_labels_that_the_model_lacks_are_named(tokenizer: Tokenizer) -> None:
