@@ -52,6 +52,11 @@ class EscalationModel(PreTrainedModel):
     def __init__(self, config: EscalationConfig) -> None:
         super().__init__(config)
         self.labels = config.label_scheme
+        positions = getattr(config.encoder, "max_position_embeddings", None)
+        if positions is not None and config.window_tokens > positions:
+            raise ValueError(
+                f"window_tokens is {config.window_tokens}, but the encoder reads at most {positions} tokens"
+            )
         self.encoder = AutoModel.from_config(config.encoder)
         _drop_pooler(self.encoder)
         hidden_size = self.encoder.config.hidden_size

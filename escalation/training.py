@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -103,12 +104,14 @@ def train_model(recipe: Recipe, *, resume: bool = False) -> dict[str, Any] | Non
     )
     model.encoder.config.name_or_path = recipe.base_model or recipe.encoder
     tokenizer = AutoTokenizer.from_pretrained(recipe.encoder)
+    if not tokenizer.is_fast:
+        raise ValueError(f"{recipe.encoder}: its tokenizer has no fast version, which character offsets need")
     encoder = WindowEncoder(tokenizer.backend_tokenizer, recipe.window_tokens, recipe.window_overlap)
     train_documents, dev_documents = read_with_sentences(recipe.train), read_with_sentences(recipe.dev)
     _, train_rows = encode_documents(train_documents, encoder, model.labels)
     dev_encoded, dev_rows = encode_documents(dev_documents, encoder, model.labels)
     if recipe.teacher is not None:
-        teacher_rows = _teacher_rows(recipe, encoder, model.labels)
+        teacher_rows = _teacher_rows(recipe, encoder, model.labels, resume=resume)
         train_rows = concatenate_datasets([train_rows] * recipe.labelled_repeats + [teacher_rows])
     decoder = Decoder(model.labels, model.config.stance_thresholds or {})
     trainer = JointTrainer(
@@ -128,6 +131,8 @@ def train_model(recipe: Recipe, *, resume: bool = False) -> dict[str, Any] | Non
     predictions = trainer.predict(dev_rows).predictions
     if not trainer.is_world_process_zero():
         return None
+    # The trainer made the forward pass compute in bfloat16, where the recipe says so; what is shipped is float32.
+    model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
     model.save_pretrained(output)
     tokenizer.save_pretrained(output)
     export_onnx(model, output / ONNX_FILE, quantized=recipe.quantize)
@@ -144,17 +149,20 @@ def train_model(recipe: Recipe, *, resume: bool = False) -> dict[str, Any] | Non
     return metrics
 
 
-def _teacher_rows(recipe: Recipe, encoder: WindowEncoder, labels: LabelScheme) -> Dataset:
-    """Return the teacher's rows, from the output folder where an earlier run of this recipe left them."""
-    cached = Path(recipe.output) / CHECKPOINTS / "teacher"
-    if cached.is_dir():
-        return Dataset.load_from_disk(str(cached))
+def _teacher_rows(recipe: Recipe, encoder: WindowEncoder, labels: LabelScheme, *, resume: bool) -> Dataset:
+    """Return the teacher's rows; a resumed run takes them from where the first one left them."""
+    saved = Path(recipe.output) / CHECKPOINTS / "teacher"
+    if resume and saved.is_dir():
+        return Dataset.load_from_disk(str(saved))
     assert recipe.teacher is not None
     folder = ModelFolder.open(recipe.teacher)
     runtime = TorchRuntime(TorchRuntime.load(folder).model, folder.pad_token_id, bfloat16=True)
     teacher = Predictor(runtime, folder.window_encoder(), Decoder(folder.labels, folder.thresholds))
     rows = distillation_rows(read_with_sentences(recipe.unlabelled), teacher, encoder, labels)
-    rows.save_to_disk(str(cached))
+    unfinished = saved.with_name("teacher.unfinished")
+    rows.save_to_disk(str(unfinished))
+    shutil.rmtree(saved, ignore_errors=True)
+    unfinished.rename(saved)
     return rows
 
 

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import pytest
 import torch
 from transformers import AutoConfig, AutoModel
 
@@ -24,8 +25,16 @@ def test_a_saved_model_comes_back_through_the_auto_classes(encoder_folder: Path,
     assert torch.equal(scores, again)
 
 
+def test_windows_longer_than_the_encoder_reads_are_refused(encoder_folder: Path) -> None:
+    with pytest.raises(ValueError, match="window_tokens is 256, but the encoder reads at most 64 tokens"):
+        EscalationModel.from_encoder(encoder_folder, window_tokens=256)
+
+
 def test_the_encoder_keeps_its_pretrained_weights(encoder_folder: Path) -> None:
-    model, encoder = EscalationModel.from_encoder(encoder_folder), AutoModel.from_pretrained(encoder_folder)
+    model, encoder = (
+        EscalationModel.from_encoder(encoder_folder, window_tokens=64),
+        AutoModel.from_pretrained(encoder_folder),
+    )
     ours, theirs = model.encoder.state_dict(), encoder.state_dict()
     assert all(torch.equal(value, theirs[name]) for name, value in ours.items())
     assert not any("pooler" in name for name in ours)
@@ -33,7 +42,7 @@ def test_the_encoder_keeps_its_pretrained_weights(encoder_folder: Path) -> None:
 
 def test_labels_give_a_loss_that_training_lowers(encoder_folder: Path) -> None:
     torch.manual_seed(0)
-    model = EscalationModel.from_encoder(encoder_folder).train()
+    model = EscalationModel.from_encoder(encoder_folder, window_tokens=64).train()
     batch = {
         "input_ids": torch.arange(5, 17).view(2, 6),
         "attention_mask": torch.ones(2, 6, dtype=torch.int64),

@@ -89,6 +89,16 @@ def test_interrupted_training_resumes(tmp_path: Path, encoder_folder: Path, labe
     assert [entry["step"] for entry in state["log_history"] if "eval_loss" in entry][:4] == [20, 40, 60, 80]
 
 
+def test_training_in_bfloat16_ships_float32(tmp_path: Path, encoder_folder: Path, labelled_file: Path) -> None:
+    output = tmp_path / "model"
+    plain = recipe(encoder_folder, labelled_file, output, num_train_epochs=2, eval_steps=2, save_steps=2, bf16=True)
+    train_model(replace(plain, quantize=False))
+    text = labelled_articles()[0].text
+    exact, exported = (load(output, runtime=runtime).predict(text) for runtime in ("torch", "onnx"))
+    for one, other in zip(exact.sentences, exported.sentences, strict=True):
+        assert one.scores == pytest.approx(other.scores, abs=1e-4)
+
+
 def test_the_same_seed_gives_the_same_model(tmp_path: Path, encoder_folder: Path, labelled_file: Path) -> None:
     outputs = [tmp_path / "first", tmp_path / "second"]
     metrics = [train_model(recipe(encoder_folder, labelled_file, path, num_train_epochs=10)) for path in outputs]
