@@ -73,8 +73,14 @@ def write_documents(documents: Iterable[Document], path: str | os.PathLike[str])
 
 @contextmanager
 def replace_when_done(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
-    """Open a temporary text file beside ``path`` that takes its place on success and vanishes on failure."""
+    """Open a temporary text file beside ``path`` that takes its place on success and vanishes on failure.
+
+    Raises:
+        FileNotFoundError: The folder of ``path`` is missing.
+    """
     target = Path(path)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{target}: its folder is missing; make it first")
     with NamedTemporaryFile(
         "w", encoding="utf-8", newline="\n", dir=target.parent, prefix=f".{target.name}.", delete=False
     ) as file:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -18,6 +19,7 @@ FloatArray = npt.NDArray[np.float32]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _REPLACEMENT = "\ufffd"
+_CODES = 0x10000
 _LONGEST_PIECE = 10_000
 """Characters that the tokenizer is given at once: its working memory is a hundred times its input."""
 
@@ -195,29 +197,36 @@ def _concatenate(rows: Sequence[Sequence[int] | Sequence[tuple[int, int]]]) -> I
     return np.concatenate([np.array(row, dtype=np.int64).ravel() for row in rows] or [np.empty(0, dtype=np.int64)])
 
 
-@cache
-def _alphanumeric() -> BoolArray:
-    return np.fromiter((chr(code).isalnum() for code in range(0x10000)), dtype=np.bool_, count=0x10000)
-
-
 def _words(
     text: str, bounds: Sequence[tuple[int, int]], offsets: IntArray, sentences: IntArray
 ) -> tuple[IntArray, IntArray, BoolArray]:
-    """Strip white space off the tokens' offsets, and find the tokens that begin a word.
+    """Strip white space off the front of tokens, and find the tokens that begin a word.
 
-    A token continues a word where it follows the token before without a gap and letters or digits meet.
+    A token continues the word of the token before it where nothing but letters, digits and their accents lies between.
     """
+    starts, ends = offsets[:, 0].copy(), offsets[:, 1].copy()
     if not len(offsets):
-        return offsets[:, 0], offsets[:, 1], np.empty(0, dtype=np.bool_)
+        return starts, ends, np.empty(0, dtype=np.bool_)
     base = bounds[0][0]
     codes = np.frombuffer(text[base : bounds[-1][1]].encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-    starts, ends = offsets[:, 0].copy(), offsets[:, 1].copy()
-    for index in np.flatnonzero(np.isin(codes[np.minimum(starts - base, len(codes) - 1)], (9, 32, 160))):
+    codes = np.minimum(codes, _CODES - 1)
+    for index in np.flatnonzero(_table(str.isspace)[codes[np.minimum(starts - base, len(codes) - 1)]]):
         token = text[starts[index] : ends[index]]
-        starts[index] += len(token) - len(token.lstrip()) if token.strip() else 0
-        ends[index] = starts[index] if not token.strip() else ends[index]
-    alphanumeric = _alphanumeric()[np.minimum(codes, 0xFFFF)]
-    continues = (starts[1:] == ends[:-1]) & (sentences[1:] == sentences[:-1]) & (starts[1:] > base)
-    continues &= alphanumeric[starts[1:] - base - 1]
-    continues &= alphanumeric[np.minimum(starts[1:] - base, len(codes) - 1)] | (starts[1:] == ends[1:])
+        if token.strip():
+            starts[index] += len(token) - len(token.lstrip())
+        else:
+            ends[index] = starts[index]
+    breaks = np.concatenate([[0], np.cumsum(~_table(_belongs_to_word)[codes])])
+    between = breaks[np.minimum(starts[1:] - base + 1, len(codes))] - breaks[np.maximum(ends[:-1] - base - 1, 0)]
+    continues = (sentences[1:] == sentences[:-1]) & ((between == 0) | (starts[1:] == ends[1:]))
     return starts, ends, np.concatenate([[True], ~continues])
+
+
+def _belongs_to_word(character: str) -> bool:
+    return character.isalnum() or unicodedata.category(character).startswith("M")
+
+
+@cache
+def _table(test: Callable[[str], bool]) -> BoolArray:
+    """Return what a test says of each character of the Basic Multilingual Plane."""
+    return np.fromiter((test(chr(code)) for code in range(_CODES)), dtype=np.bool_, count=_CODES)

@@ -16,7 +16,9 @@ _WIDE_STOPS = frozenset("。！？؟।")
 _OPENERS = "\"'“‘«([{-–—*#•… \t\xa0"
 _NEXT_WORD = re.compile(r"[^\W_][\w'’]*")
 _WORD_BEFORE_STOP = re.compile(r"[\w&.'’-]*\Z")
+_CONTINUING_SYMBOLS = frozenset(",;:/|&")
 _LONGEST_ABBREVIATION = 24
+_FURTHEST_NEXT_WORD = 40
 
 
 def _word_set(words: str) -> frozenset[str]:
@@ -104,25 +106,19 @@ def _border(text: str, start: int, match: re.Match[str], line_end: int) -> int |
         return after
     if mark.isspace():
         return first
-    if after == line_end:
+    if after == line_end or not text[after].isspace():
         return None
-    if not text[after].isspace():
-        return None
-    next_word = _NEXT_WORD.search(text, after, min(line_end, after + 40))
-    if next_word is None or text[after : next_word.start()].strip(_OPENERS):
-        return after if next_word is None else _border_before_symbol(text, after, next_word.start())
+    next_word = _NEXT_WORD.search(text, after, min(line_end, after + _FURTHEST_NEXT_WORD))
+    if next_word is None:
+        return after
+    if symbols := text[after : next_word.start()].strip(_OPENERS):
+        return None if symbols[0] in _CONTINUING_SYMBOLS else after
     word = next_word.group()
     if word[0].islower():
         return None
     if mark == "." and after - first == 1 and _stop_belongs_to_word(text, start, first, word):
         return None
     return after
-
-
-def _border_before_symbol(text: str, after: int, word_start: int) -> int | None:
-    """A symbol that is no opening mark follows: a border, unless it continues the sentence."""
-    symbol = text[after:word_start].strip()[:1]
-    return None if symbol in {",", ";", ":", "/", "|", "&"} else after
 
 
 def _stop_belongs_to_word(text: str, start: int, stop: int, next_word: str) -> bool:

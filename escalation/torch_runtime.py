@@ -23,14 +23,21 @@ class TorchRuntime:
         pad_token_id: Token id of padding.
         device: A torch device, or ``"auto"``: the accelerator if there is one, else the CPU.
         bfloat16: Multiply matrices in bfloat16: faster, and a little less exact.
+
+    Raises:
+        ValueError: There is no such device here.
     """
 
     def __init__(
         self, model: EscalationModel, pad_token_id: int, device: str = "auto", *, bfloat16: bool = False
     ) -> None:
-        self.device = _device(device)
+        try:
+            self.device = _device(device)
+            model.to(device=self.device)
+        except (RuntimeError, AssertionError) as error:  # what torch raises depends on the device
+            first_line = str(error).strip().splitlines()[0]
+            raise ValueError(f"cannot run on device {device!r}: {first_line}") from None
         self.bfloat16 = bfloat16
-        model.to(device=self.device)
         model.eval()
         self.model = model
         self.pad_token_id = pad_token_id

@@ -53,3 +53,8 @@ def test_an_interrupted_write_leaves_the_old_file_alone(tmp_path: Path) -> None:
         write_documents(broken(), path)  # type: ignore[arg-type]
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"nowhere/documents\.jsonl: its folder is missing"):
+        write_documents([], tmp_path / "nowhere" / "documents.jsonl")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from escalation.encoding import WindowEncoder, pack_windows
 from escalation.segmentation import split_sentences
@@ -59,6 +59,25 @@ def test_words_are_runs_of_letters_and_digits(tokenizer: Tokenizer) -> None:
     words = [text[start:end] for start, end in zip(block.starts[firsts], block.ends[lasts], strict=True)]
     assert words == ["Shahed", "-", "136", "drones", "hit", "Kyiv", "'", "s", "port", "."]
     assert len(block.ids) > len(words)
+
+
+@pytest.mark.parametrize("word", ["Zele\u0301nskyy", "صواريخ", "İstanbul", "हथियार"])
+def test_accents_do_not_cut_words(tokenizer: Tokenizer, word: str) -> None:
+    block = WindowEncoder(tokenizer).encode(word, [(0, len(word))])
+    assert block.begins_word.tolist() == [True] + [False] * (len(block.ids) - 1)
+    assert (block.starts[0], block.ends[-1]) == (0, len(word))
+
+
+def test_white_space_in_front_of_a_token_is_left_out() -> None:
+    text = "Kyiv\u2009fired  missiles"
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, trim_offsets=False)
+    tokenizer.train_from_iterator([text], trainers.BpeTrainer(show_progress=False))
+    block = WindowEncoder(tokenizer).encode(text, [(0, len(text))])
+    firsts = np.flatnonzero(block.begins_word)
+    lasts = np.append(firsts[1:], len(block.ids)) - 1
+    words = [text[start:end] for start, end in zip(block.starts[firsts], block.ends[lasts], strict=True)]
+    assert words == ["Kyiv", "fired", "missiles"]
 
 
 def test_truncation_and_padding_of_the_tokenizer_are_switched_off(tokenizer: Tokenizer) -> None:

@@ -72,6 +72,7 @@ def test_the_quantised_model_reads_news_as_the_exact_one_does(predictor: Predict
     [
         ({"runtime": "tensorflow"}, "runtime must be one of auto, onnx, torch"),
         ({"runtime": "onnx", "device": "cuda"}, "the ONNX runtime runs on the CPU, not on 'cuda'"),
+        ({"device": "abacus"}, "cannot run on device 'abacus'"),
     ],
 )
 def test_wrong_choices_are_refused(arguments: dict[str, Any], message: str) -> None:
