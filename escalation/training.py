@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from datasets import Dataset, concatenate_datasets
+from torch.utils.data import SequentialSampler
 from transformers import AutoTokenizer, EvalPrediction, Trainer, set_seed
 from transformers.trainer_utils import get_last_checkpoint
 
@@ -32,7 +33,7 @@ from escalation.training_data import EncodedDocument, WindowCollator, encode_doc
 
 
 class JointTrainer(Trainer):
-    """A ``Trainer`` whose heads learn at a rate of their own.
+    """A ``Trainer`` whose heads learn at a rate of their own, and which evaluates windows in order.
 
     Args:
         head_learning_rate: Peak learning rate of the parameters outside the encoder.
@@ -67,6 +68,10 @@ class JointTrainer(Trainer):
                 **settings,
             )
         return self.optimizer
+
+    def _get_eval_sampler(self, eval_dataset: Dataset) -> SequentialSampler:
+        """Evaluate in order, whatever order training takes: windows are put together again by their place."""
+        return SequentialSampler(eval_dataset)
 
 
 def train_model(recipe: Recipe, *, resume: bool = False) -> dict[str, Any] | None:

@@ -89,6 +89,14 @@ def test_interrupted_training_resumes(tmp_path: Path, encoder_folder: Path, labe
     assert [entry["step"] for entry in state["log_history"] if "eval_loss" in entry][:4] == [20, 40, 60, 80]
 
 
+def test_windows_keep_their_order_in_evaluation(tmp_path: Path, encoder_folder: Path, labelled_file: Path) -> None:
+    grouped = {"num_train_epochs": 10, "train_sampling_strategy": "group_by_length"}
+    metrics = train_model(recipe(encoder_folder, labelled_file, tmp_path / "model", **grouped))
+    assert metrics is not None
+    assert metrics["gold_sentences"]["spans"]["micro"]["f1"] > 0.1
+    assert metrics["gold_sentences"] == metrics["raw_text_float32"]
+
+
 def test_training_in_bfloat16_ships_float32(tmp_path: Path, encoder_folder: Path, labelled_file: Path) -> None:
     output = tmp_path / "model"
     plain = recipe(encoder_folder, labelled_file, output, num_train_epochs=2, eval_steps=2, save_steps=2, bf16=True)
