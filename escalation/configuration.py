@@ -22,6 +22,8 @@ class EscalationConfig(PreTrainedConfig):
         window_overlap: Tokens that two pieces of a sentence share where it is longer than a window.
         head_dropout: Dropout in front of the heads.
         tag_loss_weight: Weight of the tag loss; the stance loss weighs 1.
+        float32_matrices: Parts of names of parameters; what carries one keeps its float32 values where an exported
+            graph's weights are rounded.
     """
 
     model_type = "escalation"
@@ -37,11 +39,13 @@ class EscalationConfig(PreTrainedConfig):
     window_overlap: int = 64
     head_dropout: float = 0.1
     tag_loss_weight: float = 2.0
+    float32_matrices: list[str] | tuple[str, ...] = ()
 
     def __post_init__(self, **kwargs: Any) -> None:
         super().__post_init__(**kwargs)
         self.entity_labels = list(self.entity_labels)
         self.stances = list(self.stances)
+        self.float32_matrices = list(self.float32_matrices)
         self.stance_thresholds = dict.fromkeys(self.stances, 0.5) | (self.stance_thresholds or {})
 
     @property

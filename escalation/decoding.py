@@ -11,6 +11,8 @@ from escalation.encoding import EncodedBlock, FloatArray, IntArray
 from escalation.labels import LabelScheme
 
 _RATIONALE_WORDS = 3
+_BEGINS_NAMES = frozenset("([")
+_ENDS_NAMES = frozenset(".)]")
 
 
 class Decoder:
@@ -140,16 +142,18 @@ class Decoder:
         firsts, lasts, kinds = bio_spans(probabilities.argmax(axis=1), block.sentences[words])
         ends = block.ends[np.append(words[1:], len(block.ids)) - 1]
         by_kind = probabilities[:, 1::2] + probabilities[:, 2::2]
-        return [
-            Span(start, end, self.labels.entity_labels[kind], text[start:end], round(score, 4))
-            for start, end, kind, score in zip(
-                block.starts[words[firsts]].tolist(),
-                ends[lasts].tolist(),
-                kinds.tolist(),
-                _range_means(by_kind, firsts, lasts, kinds).tolist(),
-                strict=True,
-            )
-        ]
+        spans = []
+        for start, end, kind, score in zip(
+            block.starts[words[firsts]].tolist(),
+            ends[lasts].tolist(),
+            kinds.tolist(),
+            _range_means(by_kind, firsts, lasts, kinds).tolist(),
+            strict=True,
+        ):
+            start, end = _trim(text, start, end)
+            if start < end:
+                spans.append(Span(start, end, self.labels.entity_labels[kind], text[start:end], round(score, 4)))
+        return spans
 
 
 def bio_spans(tags: IntArray, sentences: IntArray) -> tuple[IntArray, IntArray, IntArray]:
@@ -173,6 +177,15 @@ def bio_spans(tags: IntArray, sentences: IntArray) -> tuple[IntArray, IntArray, 
     ends[:-1] &= begins[1:] | ~inside[1:]
     firsts = np.flatnonzero(begins)
     return firsts, np.flatnonzero(ends), kinds[firsts] - 1
+
+
+def _trim(text: str, start: int, end: int) -> tuple[int, int]:
+    """Leave out marks at the borders of a span, such as quotes and hyphens; names may begin with a bracket."""
+    while start < end and not text[start].isalnum() and text[start] not in _BEGINS_NAMES:
+        start += 1
+    while start < end and not text[end - 1].isalnum() and text[end - 1] not in _ENDS_NAMES:
+        end -= 1
+    return start, end
 
 
 def _word_means(scores: FloatArray, words: IntArray) -> FloatArray:

@@ -47,11 +47,12 @@ def export_onnx(model: EscalationModel, path: Path, *, quantized: bool = False) 
     Args:
         model: A trained model.
         path: File to write; it is replaced only when the graph is whole.
-        quantized: Store 8-bit integer weights, and multiply in integers (see :mod:`escalation.quantization`).
+        quantized: Store 8-bit integer weights, and multiply in integers (see :mod:`escalation.quantization`), but
+            for the model's ``config.float32_matrices``.
     """
     graph = to_onnx(model)
     if quantized:
-        graph = quantize(graph)
+        graph = quantize(graph, model.config.float32_matrices)
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         onnx.save(graph, temporary)

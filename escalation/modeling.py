@@ -71,17 +71,22 @@ class EscalationModel(PreTrainedModel):
         self.post_init()
 
     @classmethod
-    def from_encoder(cls, encoder: str | os.PathLike[str], **settings: Any) -> EscalationModel:
+    def from_encoder(
+        cls, encoder: str | os.PathLike[str], *, base_model: str | None = None, **settings: Any
+    ) -> EscalationModel:
         """Put fresh heads on a pretrained encoder.
 
         Args:
             encoder: A Hub id or a folder that ``transformers.AutoModel`` loads, with safetensors weights.
+            base_model: Name of the encoder to keep in the configuration, where ``encoder`` is a folder.
             **settings: Fields of :class:`EscalationConfig`.
 
         Raises:
             OSError: The encoder is not there, or has no safetensors weights.
         """
-        config = EscalationConfig(encoder=AutoConfig.from_pretrained(encoder), **settings)
+        encoder_config = AutoConfig.from_pretrained(encoder)
+        encoder_config.name_or_path = base_model or os.fspath(encoder)
+        config = EscalationConfig(encoder=encoder_config, **settings)
         model = cls(config)
         pretrained = AutoModel.from_pretrained(
             encoder, config=config.encoder, dtype=torch.float32, use_safetensors=True

@@ -1,14 +1,15 @@
 """8-bit weights for ONNX graphs.
 
 Matrices are quantised per output channel and multiplied in integers, with activations quantised on the fly
-(ONNX Runtime's dynamic quantisation). The word embeddings, half of a small model, are quantised per row: one scale
+(ONNX Runtime's dynamic quantisation), which rounds coarsely where a few activations are far larger than the rest: such
+matrices can be left in float32. The word embeddings, half of a small model, are quantised per row: one scale
 for a whole table rounds the small vectors of rare words away, and rare words are what names are made of.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,14 +28,29 @@ _SMALLEST_TABLE = 1_000
 """Rows below which an embedding table stays in float32."""
 
 
-def quantize(graph: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a copy of a float32 graph with 8-bit matrices and embedding tables."""
+def quantize(graph: onnx.ModelProto, float32_matrices: Sequence[str] = ()) -> onnx.ModelProto:
+    """Return a copy of a float32 graph with 8-bit matrices and embedding tables.
+
+    Args:
+        graph: A float32 graph.
+        float32_matrices: Matrices whose names contain one of these stay as they are.
+    """
+    kept = [
+        node.name
+        for node in graph.graph.node
+        if node.op_type == "MatMul" and any(part in name for name in node.input for part in float32_matrices)
+    ]
     with TemporaryDirectory() as folder:
         source, target = Path(folder, "float.onnx"), Path(folder, "quantized.onnx")
         onnx.save(graph, source)
         with _without_advice():
             quantize_dynamic(
-                source, target, op_types_to_quantize=["MatMul"], per_channel=True, weight_type=QuantType.QInt8
+                source,
+                target,
+                op_types_to_quantize=["MatMul"],
+                nodes_to_exclude=kept,
+                per_channel=True,
+                weight_type=QuantType.QInt8,
             )
         quantized = onnx.load(target)
     _quantize_embeddings(quantized.graph)

@@ -41,6 +41,7 @@ class Recipe:
         head_dropout: Dropout in front of the heads.
         tag_loss_weight: Weight of the tag loss; the stance loss weighs 1.
         quantize: Whether the exported ONNX graph has 8-bit weights.
+        float32_matrices: Parts of names of parameters that keep their float32 values all the same.
         base_model: Hub id of the encoder for the model card, where ``encoder`` is a local folder.
         language: Language code of the data, for the model card.
         license: Licence of the model, for the model card.
@@ -64,6 +65,7 @@ class Recipe:
     head_dropout: float = 0.1
     tag_loss_weight: float = 2.0
     quantize: bool = True
+    float32_matrices: list[str] = field(default_factory=list)
     base_model: str | None = None
     language: str = "en"
     license: str = "apache-2.0"

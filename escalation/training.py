@@ -100,14 +100,15 @@ def train_model(recipe: Recipe, *, resume: bool = False) -> dict[str, Any] | Non
     output = Path(recipe.output)
     model = EscalationModel.from_encoder(
         recipe.encoder,
+        base_model=recipe.base_model,
         entity_labels=recipe.entity_labels,
         stances=recipe.stances,
         window_tokens=recipe.window_tokens,
         window_overlap=recipe.window_overlap,
         head_dropout=recipe.head_dropout,
         tag_loss_weight=recipe.tag_loss_weight,
+        float32_matrices=recipe.float32_matrices,
     )
-    model.encoder.config.name_or_path = recipe.base_model or recipe.encoder
     tokenizer = AutoTokenizer.from_pretrained(recipe.encoder)
     if not tokenizer.is_fast:
         raise ValueError(f"{recipe.encoder}: its tokenizer has no fast version, which character offsets need")

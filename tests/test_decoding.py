@@ -57,6 +57,12 @@ def test_spans_have_text_label_and_score() -> None:
     assert all(span.score is not None and span.score > 0.99 for span in spans)
 
 
+@pytest.mark.parametrize(("text", "expected"), [("“ Grad ”", ["Grad"]), ("- U.S. ,", ["U.S."]), ("- — ”", [])])
+def test_marks_at_the_borders_of_spans_are_left_out(text: str, expected: list[str]) -> None:
+    _, spans = DECODER.decode(text, block_of_words(text, [0] * 3), scores_of([B_WEAPON, I_WEAPON, I_WEAPON]))
+    assert [span.text for span in spans] == expected
+
+
 def test_pieces_of_a_word_decide_together() -> None:
     text = "Shahed hit"
     block = block_of_words(text, [0, 0])

@@ -40,6 +40,13 @@ def test_quantised_weights_stay_close(
     assert ((stored[table] - rows).abs() <= rows.abs().amax(dim=1, keepdim=True) / 253).all()
 
 
+def test_matrices_can_be_left_in_float32(graph: onnx.ModelProto) -> None:
+    quantized = quantize(graph, ["layer.0.intermediate"])
+    names = {item.name for item in quantized.graph.initializer}
+    assert "encoder.encoder.layer.0.intermediate.dense.weight.transposed" in names
+    assert "encoder.encoder.layer.1.intermediate.dense.weight.transposed_quantized" in names
+
+
 def test_a_failed_export_leaves_the_old_graph(
     model: EscalationModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

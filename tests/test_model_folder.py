@@ -28,6 +28,15 @@ def test_shipped_weights_are_small_and_never_pickled() -> None:
         assert sum(path.stat().st_size for path in model.iterdir()) < 60e6
 
 
+def test_rounding_the_shipped_weights_cost_at_most_half_a_point() -> None:
+    metrics = json.loads((SHIPPED / DEFAULT_MODEL / "metrics.json").read_text())
+    exact, shipped = metrics["raw_text_float32"], metrics["raw_text"]
+    for label in ("WEAPON", "ACTOR"):
+        assert shipped["spans"][label]["f1"] > exact["spans"][label]["f1"] - 0.005
+    for figure in ("macro_f1", "primary_accuracy"):
+        assert shipped["stances"][figure] > exact["stances"][figure] - 0.005
+
+
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.onnx"])
 def test_a_missing_file_is_named(folder: Path, name: str) -> None:
     (folder / name).unlink()
