@@ -213,7 +213,10 @@ def _one_line_errors(extra: str = "train") -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        hint = f"this needs {error.name}, which is not installed: pip install 'escalation[{extra}]'"
+        hint = (
+            f"this needs {error.name}, which is not installed: "
+            f"pip install 'escalation[{extra}]', or '.[{extra}]' in a clone of the repository"
+        )
         _fail(str(error) if "pip install" in str(error) else hint)
     except BrokenPipeError:
         raise
