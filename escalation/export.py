@@ -82,6 +82,7 @@ def to_onnx(model: EscalationModel) -> onnx.ModelProto:
         model.train(was_training).to(device)
     assert program is not None
     graph: onnx.ModelProto = program.model_proto
+    _drop_traces(graph)
     _name_like_parameters(graph, model)
     return graph
 
@@ -140,13 +141,20 @@ def _name_like_parameters(graph: onnx.ModelProto, model: EscalationModel) -> Non
     for node in graph.graph.node:
         for index, name in enumerate(node.input):
             node.input[index] = renamed.get(name, name)
-    del graph.graph.value_info[:]
     stored = {initializer.name: numpy_helper.to_array(initializer) for initializer in graph.graph.initializer}
     for name, value in parameters.items():
         if name not in stored and name + _TRANSPOSED not in stored:
             equal = next((key for key, values in stored.items() if np.array_equal(values, value)), None)
             if equal is not None:
                 graph.metadata_props.add(key=name, value=equal)
+
+
+def _drop_traces(graph: onnx.ModelProto) -> None:
+    """Remove the exporter's notes of which line of which file each node comes from."""
+    del graph.metadata_props[:], graph.graph.metadata_props[:], graph.graph.value_info[:]
+    for item in [*graph.graph.node, *graph.graph.initializer, *graph.graph.input, *graph.graph.output]:
+        del item.metadata_props[:]
+        item.doc_string = ""
 
 
 @contextmanager

@@ -1,4 +1,5 @@
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -117,7 +118,7 @@ def test_export_writes_a_graph(tmp_path: Path) -> None:
 
 
 def test_a_missing_extra_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, labelled_file: Path) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "escalation.evaluation", None)
+    monkeypatch.setitem(sys.modules, "escalation.evaluation", None)
     result = runner.invoke(app, ["evaluate", "small", str(labelled_file)])
     assert result.exit_code == 2
     assert "pip install 'escalation[evaluate]'" in result.stderr

@@ -25,6 +25,10 @@ def test_initializers_hold_the_parameters_under_their_names(model: EscalationMod
     assert all(torch.equal(stored[name], value) for name, value in model.state_dict().items())
 
 
+def test_graphs_tell_nothing_of_the_machine_they_were_made_on(graph: onnx.ModelProto) -> None:
+    assert b".py" not in graph.SerializeToString()
+
+
 def test_quantised_weights_stay_close(
     model: EscalationModel, graph: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
