@@ -18,6 +18,7 @@ from escalation import __version__
 from escalation.articles import STANDARD_INPUT, ArticleError, read_article
 from escalation.corpus import replace_when_done, to_json_line
 from escalation.document import Document
+from escalation.runtime import RuntimeName
 
 FAILURE = 2
 
@@ -31,7 +32,7 @@ app = typer.Typer(
 
 Model = Annotated[str, typer.Option(help="Shipped model, model folder or Hub id.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, or a torch device such as cuda.")]
-RuntimeOption = Annotated[str, typer.Option("--runtime", help="auto, onnx or torch.")]
+RuntimeOption = Annotated[RuntimeName, typer.Option("--runtime", help="auto, onnx or torch.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores by default.")]
 
 
@@ -76,7 +77,7 @@ def predict(
     failed: list[str] = []
     names: deque[str] = deque()
     with _one_line_errors():
-        predictor = load(model, device, runtime, threads=threads)  # type: ignore[arg-type]
+        predictor = load(model, device, runtime, threads=threads)
         with _opened(output) as file:
             write = _writer(output_format, file, to_file=output is not None)
             texts = _articles(_with_progress(files, "articles"), names, failed)
@@ -102,7 +103,7 @@ def evaluate(
         from escalation.predictor import load
 
         documents = read_with_sentences(data)
-        predictor = load(model, device, runtime, threads=threads)  # type: ignore[arg-type]
+        predictor = load(model, device, runtime, threads=threads)
         scores = evaluate_predictor(
             predictor, documents, lambda texts: _with_progress(texts, "articles", len(documents))
         )

@@ -256,10 +256,16 @@ def _spans_by_sentence(sentences: Sequence[Sentence], spans: Sequence[Span]) -> 
 
 
 def _items(record: Mapping[str, Any], key: str) -> Iterable[tuple[int, Any]]:
-    items = record.get(key) or []
-    if not isinstance(items, list):
+    items = record.get(key)
+    if items is not None and not isinstance(items, list):
         raise DocumentError(f"'{key}' must be a list, not {type(items).__name__}")
-    return enumerate(items)
+    return enumerate(items or [])
+
+
+def _given(item: Mapping[str, Any], key: str, default: Any) -> Any:
+    """Return a field, or the default where it is left out or null."""
+    value = item.get(key)
+    return default if value is None else value
 
 
 def _read_range(item: Any, where: str, text: str) -> tuple[int, int]:
@@ -288,15 +294,16 @@ def _read_span(item: Any, index: int, text: str) -> Span:
 def _read_sentence(item: Any, index: int, text: str) -> Sentence:
     where = f"sentence {index}"
     start, end = _read_range(item, where, text)
-    stances = item.get("stances") or []
+    stances = _given(item, "stances", [])
     if not isinstance(stances, list) or not all(isinstance(stance, str) for stance in stances):
         raise DocumentError(f"{where}: 'stances' must be a list of strings, not {stances!r}")
     if len(set(stances)) < len(stances):
         raise DocumentError(f"{where}: 'stances' names a stance twice: {stances!r}")
-    scores = item.get("scores") or {}
-    rationale = item.get("rationale") or {}
+    scores, rationale = _given(item, "scores", {}), _given(item, "rationale", {})
     if not isinstance(scores, Mapping) or not isinstance(rationale, Mapping):
         raise DocumentError(f"{where}: 'scores' and 'rationale' must be JSON objects")
+    if not all(isinstance(words, list) for words in rationale.values()):
+        raise DocumentError(f"{where}: 'rationale' must hold a list of words for each stance")
     return Sentence(
         start,
         end,

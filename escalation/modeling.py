@@ -95,11 +95,6 @@ class EscalationModel(PreTrainedModel):
         model.encoder = pretrained
         return model
 
-    @property
-    def encoder_parameter_names(self) -> set[str]:
-        """Names of the parameters that belong to the encoder, not to the heads."""
-        return {name for name, _ in self.named_parameters() if name.startswith("encoder.")}
-
     def forward(
         self,
         input_ids: Tensor,
@@ -170,10 +165,10 @@ def pool_stance_logits(weights: Tensor, values: Tensor, sentences: Tensor, count
     return (sums / totals.clamp(min=torch.finfo(weights.dtype).tiny))[:, :count]
 
 
-def _drop_pooler(encoder: nn.Module) -> None:
+def _drop_pooler(encoder: Any) -> None:
     """Remove the sentence pooler of encoders that have one: the heads read tokens."""
     if getattr(encoder, "pooler", None) is not None:
-        setattr(encoder, "pooler", None)  # noqa: B010 - a module, to the type checker
+        encoder.pooler = None
 
 
 AutoModel.register(EscalationConfig, EscalationModel)
