@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -18,9 +19,15 @@ from escalation import __version__
 from escalation.articles import STANDARD_INPUT, ArticleError, read_article
 from escalation.corpus import replace_when_done, to_json_line
 from escalation.document import Document
+from escalation.formats.base import ConversionWarning
+from escalation.labels import DEFAULT_ENTITY_LABELS, DEFAULT_STANCES
 from escalation.runtime import RuntimeName
 
 FAILURE = 2
+
+_EXTRAS = {"spacy": "spacy", "datasets": "evaluate"}
+
+_FORMAT_HELP = "jsonl, conll, brat, doccano, label-studio, prodigy, spacy or datasets; by default as it looks."
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -99,10 +106,10 @@ def evaluate(
     """Score a model on labelled documents, from raw text: exact-match spans and stances."""
     with _one_line_errors(extra="evaluate"):
         from escalation.display import console_for, render_scores
-        from escalation.evaluation import evaluate_predictor, read_with_sentences, score_rows
+        from escalation.evaluation import evaluate_predictor, read_labelled, score_rows
         from escalation.predictor import load
 
-        documents = read_with_sentences(data)
+        documents = read_labelled(data)
         predictor = load(model, device, runtime, threads=threads)
         scores = evaluate_predictor(
             predictor, documents, lambda texts: _with_progress(texts, "articles", len(documents))
@@ -116,7 +123,8 @@ def evaluate(
 
 @app.command()
 def train(
-    config: Annotated[Path, typer.Argument(help="Recipe, such as configs/small.yaml.")],
+    config: Annotated[Path | None, typer.Argument(help="Recipe, such as configs/finetune.yaml.")] = None,
+    config_option: Annotated[Path | None, typer.Option("--config", help="The recipe, named as an option.")] = None,
     train_files: Annotated[
         list[str] | None, typer.Option("--train", help="Labelled documents to train on (repeatable).")
     ] = None,
@@ -130,16 +138,84 @@ def train(
 ) -> None:
     """Train a model as a recipe says; options replace the recipe's values."""
     with _one_line_errors(extra="train"):
+        if (config is None) == (config_option is None):
+            _fail("name one recipe, such as --config configs/finetune.yaml")
         from escalation.display import console_for, render_scores
         from escalation.evaluation import score_rows
         from escalation.recipe import load_recipe
-        from escalation.training import train_model
+        from escalation.training import TrainingError, train_model
 
-        recipe = load_recipe(config, train=train_files, dev=dev_files, encoder=encoder, output=output)
-        metrics = train_model(recipe, resume=resume)
+        path = config or config_option
+        assert path is not None
+        recipe = load_recipe(path, train=train_files, dev=dev_files, encoder=encoder, output=output)
+        try:
+            metrics = train_model(recipe, resume=resume)
+        except TrainingError as error:
+            _fail(str(error))
+        except KeyboardInterrupt:
+            _fail("interrupted; the same command with --resume goes on from the last checkpoint")
         if metrics is not None:
             console_for().print(render_scores(score_rows(metrics["raw_text"])))
             typer.echo(f"model folder: {recipe.output}", err=True)
+
+
+@app.command()
+def validate(
+    files: Annotated[list[Path], typer.Argument(help="JSON Lines files of labelled documents, a split each.")],
+    entity_labels: Annotated[
+        str, typer.Option(help="Labels that spans may have, with commas between; any for all.")
+    ] = ",".join(DEFAULT_ENTITY_LABELS),
+    stances: Annotated[
+        str, typer.Option(help="Stances that sentences may have, with commas between; any for all.")
+    ] = ",".join(DEFAULT_STANCES),
+) -> None:
+    """Check labelled documents: offsets, borders, labels, repetitions and leaks between splits."""
+    from escalation.validation import validate as validate_files
+
+    with _one_line_errors():
+        result = validate_files(files, entity_labels=_names(entity_labels), stances=_names(stances))
+    for problem in result.problems:
+        typer.echo(problem)
+    typer.echo(
+        f"{result.documents:,} documents, {result.sentences:,} sentences, {result.spans:,} spans: "
+        f"{len(result.errors)} errors, {len(result.problems) - len(result.errors)} notes",
+        err=True,
+    )
+    if result.errors:
+        raise typer.Exit(1)
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(help="File, or folder of files or documents, to read.")],
+    target: Annotated[Path, typer.Argument(help="File or folder to write.")],
+    source_format: Annotated[str | None, typer.Option("--from", help=_FORMAT_HELP)] = None,
+    target_format: Annotated[str | None, typer.Option("--to", help=_FORMAT_HELP)] = None,
+    stances: Annotated[str, typer.Option(help="Labels that are stances of sentences, with commas between.")] = ",".join(
+        DEFAULT_STANCES
+    ),
+) -> None:
+    """Convert labelled documents: JSON Lines, CoNLL, brat, doccano, Label Studio, Prodigy, spaCy, datasets."""
+    from escalation.conversion import convert as convert_files
+
+    with _one_line_errors(), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConversionWarning)
+        try:
+            convert_files(
+                source,
+                target,
+                source_format=source_format,
+                target_format=target_format,
+                stances=_names(stances) or (),
+            )
+        finally:
+            for warning in caught:
+                if issubclass(warning.category, ConversionWarning):
+                    typer.echo(f"warning: {warning.message}", err=True)
+
+
+def _names(listed: str) -> tuple[str, ...] | None:
+    return None if listed == "any" else tuple(filter(None, map(str.strip, listed.split(","))))
 
 
 @app.command()
@@ -210,10 +286,15 @@ def _with_progress(items: Iterable[Any], what: str, total: int | None = None) ->
 
 @contextmanager
 def _one_line_errors(extra: str = "train") -> Iterator[None]:
-    """Turn the errors that users can mend into one line and exit code 2."""
+    """Turn the errors that users can mend into one line and exit code 2.
+
+    Args:
+        extra: The extra that installs what a missing module belongs to, where the module does not tell.
+    """
     try:
         yield
     except ImportError as error:
+        extra = _EXTRAS.get(error.name or "", extra)
         hint = (
             f"this needs {error.name}, which is not installed: "
             f"pip install 'escalation[{extra}]', or '.[{extra}]' in a clone of the repository"

@@ -201,8 +201,8 @@ class Document:
             raise DocumentError(f"'id' must be a string, not {type(name).__name__}")
         return cls.build(
             text,
-            [_read_sentence(item, index, text) for index, item in _items(record, "sentences")],
-            [_read_span(item, index, text) for index, item in _items(record, "spans")],
+            [read_sentence(item, index, text) for index, item in _items(record, "sentences")],
+            [read_span(item, index, text) for index, item in _items(record, "spans")],
             id=name,
             meta={key: value for key, value in record.items() if key not in _DOCUMENT_KEYS},
         )
@@ -282,7 +282,17 @@ def _read_range(item: Any, where: str, text: str) -> tuple[int, int]:
     return start, end
 
 
-def _read_span(item: Any, index: int, text: str) -> Span:
+def read_span(item: Any, index: int, text: str) -> Span:
+    """Read one entry of ``spans``.
+
+    Args:
+        item: The entry.
+        index: Its place in the list, for the error's message.
+        text: The document's text.
+
+    Raises:
+        DocumentError: The entry breaks the form.
+    """
     where = f"span {index}"
     start, end = _read_range(item, where, text)
     label = item.get("label")
@@ -291,7 +301,8 @@ def _read_span(item: Any, index: int, text: str) -> Span:
     return Span(start, end, label, text[start:end], _read_score(item.get("score"), where))
 
 
-def _read_sentence(item: Any, index: int, text: str) -> Sentence:
+def read_sentence(item: Any, index: int, text: str) -> Sentence:
+    """Read one entry of ``sentences``; see :func:`read_span`."""
     where = f"sentence {index}"
     start, end = _read_range(item, where, text)
     stances = _given(item, "stances", [])

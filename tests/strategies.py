@@ -38,3 +38,56 @@ def documents(draw: st.DrawFn) -> Document:
     meta = draw(st.dictionaries(st.sampled_from(["source", "date"]), st.text(max_size=5)))
     name = draw(st.none() | st.text(max_size=5))
     return Document.build(text, sentences, spans, id=name, meta=meta)
+
+
+_NAMES = [
+    "Berlin",
+    "Leopard 2 tanks",
+    "drones",
+    "Gen. Smith",
+    "the U.N.",
+    "🚀 rockets",
+    "الجيش",
+    "Türkiye's",
+    "T-72s",
+    "导弹",
+]
+_REST = [
+    "fired",
+    "on",
+    "will",
+    "send",
+    "(again)",
+    "—",
+    "5 a.m.",
+    "“no”",
+    "👩‍👩‍👧",
+    "km²",
+    "#",
+    "# text = x",
+    "B-ACTOR",
+    "O",
+]
+
+
+@st.composite
+def tidy_documents(draw: st.DrawFn) -> Document:
+    """Labelled documents as annotators make them: sentences cover the text, spans begin and end at words."""
+    text = ""
+    sentences: list[Sentence] = []
+    spans: list[Span] = []
+    for index in range(draw(st.integers(1, 5))):
+        text += draw(st.sampled_from(["\n", " ", "\n\n", "\r\n"])) if index else ""
+        start = len(text)
+        for place in range(draw(st.integers(1, 8))):
+            text += draw(st.sampled_from([" ", " ", "  "])) if place else ""
+            name = draw(st.booleans())
+            word = draw(st.sampled_from(_NAMES if name else _REST))
+            if name:
+                label = draw(st.sampled_from(["WEAPON", "ACTOR"]))
+                spans.append(Span(len(text), len(text) + len(word), label, word))
+            text += word
+        stances = draw(st.lists(st.sampled_from(["escalation", "retaliation", "diplomacy"]), unique=True))
+        sentences.append(Sentence(start, len(text), text[start:], tuple(stances)))
+    meta = draw(st.dictionaries(st.sampled_from(["source", "year"]), st.text("ab\n✓", max_size=5) | st.integers(0, 9)))
+    return Document.build(text, sentences, spans, id=draw(st.text("ab/ .✓", min_size=1, max_size=5)), meta=meta)

@@ -1,0 +1,106 @@
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from escalation import read_documents
+from escalation.cli import app
+from escalation.conversion import convert, detect_format
+from escalation.corpus import write_documents
+from escalation.formats import FormatError
+from tests.articles import labelled_articles
+from tests.conftest import REPOSITORY
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def splits(tmp_path: Path) -> Path:
+    folder = tmp_path / "splits"
+    folder.mkdir()
+    write_documents(labelled_articles()[:3], folder / "train.jsonl")
+    write_documents(labelled_articles()[3:], folder / "dev.jsonl")
+    return folder
+
+
+@pytest.mark.parametrize("name", ["datasets", "conll", "brat", "label-studio"])
+def test_a_folder_of_files_keeps_its_splits(splits: Path, tmp_path: Path, name: str) -> None:
+    convert(splits, tmp_path / "there", target_format=name)
+    convert(
+        tmp_path / "there" / "train" if name == "brat" else tmp_path / "there", tmp_path / "back", target_format="jsonl"
+    )
+    if name == "brat":
+        assert sorted(str(item.id) for item in read_documents(tmp_path / "back")) == ["convoy", "leopards", "truce"]
+    else:
+        assert list(read_documents(tmp_path / "back" / "train.jsonl")) == labelled_articles()[:3]
+        assert list(read_documents(tmp_path / "back" / "dev.jsonl")) == labelled_articles()[3:]
+
+
+def test_several_splits_do_not_go_into_one_file(splits: Path, tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="the splits dev, train; name a folder"):
+        convert(splits, tmp_path / "all.conll")
+
+
+def test_a_folder_that_is_not_empty_is_left_alone(splits: Path, tmp_path: Path) -> None:
+    target = tmp_path / "full"
+    target.mkdir()
+    (target / "mine.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="new or empty"):
+        convert(splits / "train.jsonl", target, target_format="brat")
+    assert [file.name for file in target.iterdir()] == ["mine.txt"]
+
+
+def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
+    source = tmp_path / "source.jsonl"
+    write_documents(labelled_articles(), source)
+    source.write_text(source.read_text() + "{\n")
+    for name in ("conll", "brat", "doccano", "label-studio", "prodigy", "spacy", "datasets"):
+        with pytest.raises(ValueError, match=r"source.jsonl, line 5|row 4"):
+            convert(source, tmp_path / f"target-{name}", target_format=name)
+    assert [file.name for file in tmp_path.iterdir()] == ["source.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("a.txt", "Plain words of an article.\n"), ("a.bin", "\x00"), ("a.jsonl", "")]
+)
+def test_a_format_that_cannot_be_told(tmp_path: Path, name: str, content: str) -> None:
+    path = tmp_path / name
+    path.write_text(content)
+    with pytest.raises(FormatError, match="say which with --from"):
+        detect_format(path)
+
+
+def test_the_command(splits: Path, tmp_path: Path) -> None:
+    target = tmp_path / "train.conll"
+    result = runner.invoke(app, ["convert", str(splits / "train.jsonl"), str(target)])
+    assert result.exit_code == 0
+    assert "# newdoc id = leopards" in target.read_text()
+    missing = runner.invoke(app, ["convert", str(tmp_path / "no.jsonl"), str(target)])
+    assert (missing.exit_code, missing.stderr) == (2, f"error: {tmp_path / 'no.jsonl'}: No such file or directory\n")
+    unknown = runner.invoke(app, ["convert", str(splits / "train.jsonl"), str(tmp_path / "a"), "--to", "excel"])
+    assert unknown.exit_code == 2
+    assert "unknown format 'excel'" in unknown.stderr
+    unnamed = runner.invoke(app, ["convert", str(splits / "train.jsonl"), str(tmp_path / "a")])
+    assert "name one of" in unnamed.stderr
+
+
+def test_losses_are_told_on_standard_error(tmp_path: Path) -> None:
+    predicted = tmp_path / "predicted.jsonl"
+    runner.invoke(
+        app, ["predict", str(REPOSITORY / "examples" / "strait.txt"), "--format", "jsonl", "--output", str(predicted)]
+    )
+    result = runner.invoke(app, ["convert", str(predicted), str(tmp_path / "predicted.json")])
+    assert result.exit_code == 0
+    assert "warning: " in result.stderr
+    assert "scores of spans" in result.stderr
+
+
+def test_labels_of_ones_own(tmp_path: Path) -> None:
+    source = str(REPOSITORY / "examples" / "aid-articles.json")
+    result = runner.invoke(app, ["convert", source, str(tmp_path / "aid.jsonl"), "--stances", "harm,aid"])
+    assert result.exit_code == 0
+    documents = list(read_documents(tmp_path / "aid.jsonl"))
+    assert len(documents) == 30
+    assert {span.label for document in documents for span in document.spans} == {"PLACE", "TOLL"}
+    stances = {stance for document in documents for sentence in document.sentences for stance in sentence.stances}
+    assert stances == {"harm", "aid"}
