@@ -8,8 +8,10 @@ from typing import Any
 
 from escalation.corpus import CorpusError, read_documents
 from escalation.document import Document
+from escalation.labels import LabelScheme, labels_in
 from escalation.metrics import score_documents
 from escalation.predictor import Predictor
+from escalation.sentences import with_sentences
 
 
 def evaluate_predictor(
@@ -33,16 +35,33 @@ def evaluate_predictor(
 
 
 def read_with_sentences(paths: Iterable[str | Path]) -> list[Document]:
-    """Read documents that have sentences from JSON Lines files.
+    """Read documents from JSON Lines files; those without sentences get some.
 
     Raises:
-        CorpusError: A file is broken, or the files hold no sentence.
+        CorpusError: A file is broken, or the files hold no text.
         OSError: A file cannot be read.
     """
     paths = list(paths)
     documents = [document for path in paths for document in read_documents(path)]
-    if not any(document.sentences for document in documents):
-        raise CorpusError(f"{', '.join(map(str, paths))}: no document with sentences; add 'sentences' to the documents")
+    if not any(document.text.strip() for document in documents):
+        raise CorpusError(f"{', '.join(map(str, paths))}: no document with text")
+    return [document if document.sentences else with_sentences(document) for document in documents]
+
+
+def read_labelled(paths: Iterable[str | Path]) -> list[Document]:
+    """Read labelled documents from JSON Lines files; those without sentences get some.
+
+    Raises:
+        CorpusError: A file is broken, or the files hold no label.
+        OSError: A file cannot be read.
+    """
+    paths = list(paths)
+    documents = read_with_sentences(paths)
+    if labels_in(documents) == LabelScheme((), ()):
+        raise CorpusError(
+            f"{', '.join(map(str, paths))}: no span and no stance; if an annotation tool wrote this, "
+            "turn it into documents with `escalation convert` first"
+        )
     return documents
 
 

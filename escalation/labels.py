@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from escalation.document import Document
 
 DEFAULT_ENTITY_LABELS = ("WEAPON", "ACTOR")
 DEFAULT_STANCES = ("escalation", "retaliation", "diplomacy")
@@ -66,3 +68,17 @@ class LabelScheme:
     def stance_vector(self, stances: Sequence[str]) -> list[float]:
         """Return 1.0 for each stance of the scheme that is in ``stances``, else 0.0."""
         return [float(stance in stances) for stance in self.stances]
+
+
+def labels_in(documents: Iterable[Document]) -> LabelScheme:
+    """Return the labels that documents carry: the default ones in their usual order, then others by name."""
+    entities: set[str] = set()
+    stances: set[str] = set()
+    for document in documents:
+        entities.update(span.label for span in document.spans)
+        stances.update(stance for sentence in document.sentences for stance in sentence.stances)
+    return LabelScheme(_in_order(entities, DEFAULT_ENTITY_LABELS), _in_order(stances, DEFAULT_STANCES))
+
+
+def _in_order(names: set[str], usual: Sequence[str]) -> tuple[str, ...]:
+    return (*(name for name in usual if name in names), *sorted(names - set(usual)))

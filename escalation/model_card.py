@@ -19,19 +19,25 @@ _TEMPLATE = Path(__file__).with_name("model_card.md.jinja")
 
 
 def write_model_card(
-    path: Path, recipe: Recipe, metrics: dict[str, Any], train: Sequence[Document], dev: Sequence[Document]
+    path: Path,
+    recipe: Recipe,
+    encoder: str,
+    metrics: dict[str, Any],
+    train: Sequence[Document],
+    dev: Sequence[Document],
 ) -> None:
     """Write the card of a trained model.
 
     Args:
         path: File to write.
-        recipe: What was trained.
+        recipe: What was trained, its labels included.
+        encoder: Name of the pretrained encoder.
         metrics: What ``metrics.json`` holds.
         train: Documents that it was trained on.
         dev: Documents that chose the checkpoint.
     """
     arguments = recipe.training_arguments()
-    base_model = recipe.base_model or recipe.encoder
+    base_model = recipe.base_model or encoder
     data = ModelCardData(
         language=recipe.language,
         license=recipe.license,
@@ -50,6 +56,7 @@ def write_model_card(
         notes=Path(recipe.card_notes).read_text(encoding="utf-8").strip() if recipe.card_notes else "",
         teacher=bool(recipe.teacher),
         base_model=base_model,
+        started_from=None if recipe.encoder == encoder else Path(recipe.encoder).name,
         **_counts("train", train),
         **_counts("dev", dev),
         window_tokens=recipe.window_tokens,

@@ -104,6 +104,11 @@ class ModelFolder:
             raise ModelFolderError(f"{config_path}: missing or wrong setting: {error}") from None
 
 
+def is_shipped(name: str) -> bool:
+    """Whether a model of that name comes with the package."""
+    return os.sep not in name and (SHIPPED / name / CONFIG_FILE).is_file()
+
+
 def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
     labels = LabelScheme(tuple(config["entity_labels"]), tuple(config["stances"]))
     thresholds = {stance: float(config["stance_thresholds"][stance]) for stance in labels.stances}
@@ -118,7 +123,7 @@ def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _find(model: str | os.PathLike[str]) -> Path:
     name = os.fspath(model)
-    if (SHIPPED / name / CONFIG_FILE).is_file() and os.sep not in name:
+    if is_shipped(name):
         return SHIPPED / name
     if Path(name).is_dir():
         return Path(name)

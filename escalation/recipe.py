@@ -11,8 +11,6 @@ import torch
 import yaml
 from transformers import TrainingArguments
 
-from escalation.labels import DEFAULT_ENTITY_LABELS, DEFAULT_STANCES
-
 CHECKPOINTS = "checkpoints"
 
 
@@ -26,15 +24,16 @@ class Recipe:
 
     Attributes:
         name: Name of the model, used in its card.
-        encoder: Hub id or folder of the pretrained encoder.
+        encoder: Hub id or folder of the pretrained encoder; or a trained model to go on from: a shipped one
+            (``small``), a model folder or its Hub id.
         train: JSON Lines files of labelled documents to train on.
         dev: JSON Lines files of labelled documents that choose the checkpoint.
         teacher: Folder or Hub id of a trained model whose scores on ``unlabelled`` are learnt too.
         unlabelled: JSON Lines files of documents with sentences and without labels.
         labelled_repeats: How often an epoch goes through the labelled documents, beside once through the unlabelled.
         output: Folder for the model; checkpoints go into ``checkpoints`` beside the weights.
-        entity_labels: Labels of spans.
-        stances: Labels of sentences.
+        entity_labels: Labels of spans; by default those of the training documents.
+        stances: Labels of sentences; by default those of the training documents.
         window_tokens: Longest sequence the encoder reads.
         window_overlap: Tokens that two pieces of an over-long sentence share.
         head_learning_rate: Peak learning rate of the heads; the encoder's is ``trainer.learning_rate``.
@@ -42,7 +41,7 @@ class Recipe:
         tag_loss_weight: Weight of the tag loss; the stance loss weighs 1.
         quantize: Whether the exported ONNX graph has 8-bit weights.
         float32_matrices: Parts of names of parameters that keep their float32 values all the same.
-        base_model: Hub id of the encoder for the model card, where ``encoder`` is a local folder.
+        base_model: Hub id of the encoder for the model card, where ``encoder`` is a folder.
         language: Language code of the data, for the model card.
         license: Licence of the model, for the model card.
         card_notes: Markdown file for the model card: what the model is for and not for, its data, its limits.
@@ -57,8 +56,8 @@ class Recipe:
     teacher: str | None = None
     unlabelled: list[str] = field(default_factory=list)
     labelled_repeats: int = 1
-    entity_labels: list[str] = field(default_factory=lambda: list(DEFAULT_ENTITY_LABELS))
-    stances: list[str] = field(default_factory=lambda: list(DEFAULT_STANCES))
+    entity_labels: list[str] | None = None
+    stances: list[str] | None = None
     window_tokens: int = 256
     window_overlap: int = 64
     head_learning_rate: float = 1e-3
@@ -134,7 +133,7 @@ def _parse(record: Mapping[str, Any]) -> Recipe:
 
 
 def _convert(key: str, value: Any, kind: str) -> Any:
-    if kind == "list[str]":
+    if kind.startswith("list[str]"):
         value = [value] if isinstance(value, str) else value
         if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
             return list(value)

@@ -5,31 +5,39 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset, concatenate_datasets
 from torch.utils.data import SequentialSampler
-from transformers import AutoTokenizer, EvalPrediction, Trainer, set_seed
+from transformers import EvalPrediction, Trainer, set_seed
 from transformers.trainer_utils import get_last_checkpoint
 
+from escalation.corpus import CorpusError
 from escalation.decoding import Decoder
 from escalation.distillation import distillation_rows
 from escalation.document import Document
 from escalation.encoding import WindowEncoder
-from escalation.evaluation import evaluate_predictor, read_with_sentences
+from escalation.evaluation import evaluate_predictor, read_labelled, read_with_sentences
 from escalation.export import export_onnx
-from escalation.labels import LabelScheme
+from escalation.labels import LabelScheme, labels_in
 from escalation.metrics import score_documents, selection_score
 from escalation.model_card import write_model_card
 from escalation.model_folder import CARD_FILE, METRICS_FILE, ONNX_FILE, ModelFolder
-from escalation.modeling import EscalationModel
 from escalation.predictor import Predictor, load
 from escalation.recipe import CHECKPOINTS, Recipe
+from escalation.starting_point import starting_point
 from escalation.torch_runtime import TorchRuntime
 from escalation.training_data import EncodedDocument, WindowCollator, encode_documents
+from escalation.validation import validate
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on; the message says what to change."""
 
 
 class JointTrainer(Trainer):
@@ -91,33 +99,26 @@ def train_model(recipe: Recipe, *, resume: bool = False) -> dict[str, Any] | Non
         made from (``raw_text_float32``), and the training time in seconds. None in all processes but the first.
 
     Raises:
-        CorpusError: A data file is broken.
-        ValueError: The data carry labels that the recipe does not name.
+        CorpusError: The data have errors (see :func:`~escalation.validation.validate`).
+        TrainingError: Memory ran out; the message says which setting to lower.
+        ValueError: The dev documents carry labels that the model does not learn.
         OSError: A file or the encoder is missing.
     """
     arguments = recipe.training_arguments()
     set_seed(arguments.seed)
     output = Path(recipe.output)
-    model = EscalationModel.from_encoder(
-        recipe.encoder,
-        base_model=recipe.base_model,
-        entity_labels=recipe.entity_labels,
-        stances=recipe.stances,
-        window_tokens=recipe.window_tokens,
-        window_overlap=recipe.window_overlap,
-        head_dropout=recipe.head_dropout,
-        tag_loss_weight=recipe.tag_loss_weight,
-        float32_matrices=recipe.float32_matrices,
-    )
-    tokenizer = AutoTokenizer.from_pretrained(recipe.encoder)
-    if not tokenizer.is_fast:
-        raise ValueError(f"{recipe.encoder}: its tokenizer has no fast version, which character offsets need")
+    _refuse_bad_data(recipe)
+    train_documents, dev_documents = read_labelled(recipe.train), read_labelled(recipe.dev)
+    labels = _labels(recipe, train_documents)
+    recipe = replace(recipe, entity_labels=list(labels.entity_labels), stances=list(labels.stances))
+    model, tokenizer = starting_point(recipe, labels)
     encoder = WindowEncoder(tokenizer.backend_tokenizer, recipe.window_tokens, recipe.window_overlap)
-    train_documents, dev_documents = read_with_sentences(recipe.train), read_with_sentences(recipe.dev)
     _, train_rows = encode_documents(train_documents, encoder, model.labels)
     dev_encoded, dev_rows = encode_documents(dev_documents, encoder, model.labels)
     if recipe.teacher is not None:
-        teacher_rows = _teacher_rows(recipe, encoder, model.labels, resume=resume)
+        with arguments.main_process_first(desc="the teacher's scores"):
+            saved = resume or arguments.process_index > 0
+            teacher_rows = _teacher_rows(recipe, encoder, model.labels, saved=saved)
         train_rows = concatenate_datasets([train_rows] * recipe.labelled_repeats + [teacher_rows])
     decoder = Decoder(model.labels, model.config.stance_thresholds or {})
     trainer = JointTrainer(
@@ -132,7 +133,8 @@ def train_model(recipe: Recipe, *, resume: bool = False) -> dict[str, Any] | Non
     checkpoints = output / CHECKPOINTS
     checkpoint = get_last_checkpoint(str(checkpoints)) if resume and checkpoints.is_dir() else None
     started = time.monotonic()
-    trainer.train(resume_from_checkpoint=checkpoint)
+    with _memory_errors_explained(recipe):
+        trainer.train(resume_from_checkpoint=checkpoint)
     seconds = time.monotonic() - started
     predictions = trainer.predict(dev_rows).predictions
     if not trainer.is_world_process_zero():
@@ -151,24 +153,60 @@ def train_model(recipe: Recipe, *, resume: bool = False) -> dict[str, Any] | Non
         ),
     }
     (output / METRICS_FILE).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
-    write_model_card(output / CARD_FILE, recipe, metrics, train_documents, dev_documents)
+    encoder_name = model.config.encoder.name_or_path
+    write_model_card(output / CARD_FILE, recipe, encoder_name, metrics, train_documents, dev_documents)
     return metrics
 
 
-def _teacher_rows(recipe: Recipe, encoder: WindowEncoder, labels: LabelScheme, *, resume: bool) -> Dataset:
-    """Return the teacher's rows; a resumed run takes them from where the first one left them."""
-    saved = Path(recipe.output) / CHECKPOINTS / "teacher"
-    if resume and saved.is_dir():
-        return Dataset.load_from_disk(str(saved))
+def _refuse_bad_data(recipe: Recipe) -> None:
+    splits = {"train": recipe.train, "dev": recipe.dev}
+    errors = validate(splits, entity_labels=recipe.entity_labels, stances=recipe.stances).errors
+    if errors:
+        files = " ".join([*recipe.train, *recipe.dev])
+        known = "" if recipe.entity_labels or recipe.stances else " --entity-labels any --stances any"
+        more = f"\n({len(errors)} errors; all of them: escalation validate {files}{known})" if len(errors) > 1 else ""
+        raise CorpusError(f"{errors[0]}{more}")
+
+
+def _labels(recipe: Recipe, documents: Sequence[Document]) -> LabelScheme:
+    """Return the labels that the recipe names or else the documents carry."""
+    found = labels_in(documents)
+    return LabelScheme(
+        found.entity_labels if recipe.entity_labels is None else tuple(recipe.entity_labels),
+        found.stances if recipe.stances is None else tuple(recipe.stances),
+    )
+
+
+@contextmanager
+def _memory_errors_explained(recipe: Recipe) -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:  # torch's CPU allocator raises a bare RuntimeError
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "memory" not in str(error):
+            raise
+        size = recipe.training_arguments().per_device_train_batch_size
+        raise TrainingError(
+            f"out of memory: lower trainer.per_device_train_batch_size (now {size}; "
+            "trainer.gradient_accumulation_steps makes up for it), then window_tokens (now "
+            f"{recipe.window_tokens}), or set "
+            "trainer.gradient_checkpointing to true"
+        ) from error
+
+
+def _teacher_rows(recipe: Recipe, encoder: WindowEncoder, labels: LabelScheme, *, saved: bool) -> Dataset:
+    """Return the teacher's rows, those that an earlier run or the first process saved where ``saved`` says so."""
+    folder = Path(recipe.output) / CHECKPOINTS / "teacher"
+    if saved and folder.is_dir():
+        return Dataset.load_from_disk(str(folder))
     assert recipe.teacher is not None
-    folder = ModelFolder.open(recipe.teacher)
-    runtime = TorchRuntime(TorchRuntime.load(folder).model, folder.pad_token_id, bfloat16=True)
-    teacher = Predictor(runtime, folder.window_encoder(), Decoder(folder.labels, folder.thresholds))
+    model = ModelFolder.open(recipe.teacher)
+    runtime = TorchRuntime(TorchRuntime.load(model).model, model.pad_token_id, bfloat16=True)
+    teacher = Predictor(runtime, model.window_encoder(), Decoder(model.labels, model.thresholds))
     rows = distillation_rows(read_with_sentences(recipe.unlabelled), teacher, encoder, labels)
-    unfinished = saved.with_name("teacher.unfinished")
+    unfinished = folder.with_name("teacher.unfinished")
     rows.save_to_disk(str(unfinished))
-    shutil.rmtree(saved, ignore_errors=True)
-    unfinished.rename(saved)
+    shutil.rmtree(folder, ignore_errors=True)
+    unfinished.rename(folder)
     return rows
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from escalation.document import Document
 from escalation.encoding import EncodedBlock, FloatArray, IntArray, WindowEncoder
-from escalation.labels import LabelScheme
+from escalation.labels import LabelScheme, labels_in
 from escalation.modeling import IGNORED
 
 
@@ -30,6 +30,8 @@ def encode_documents(
 ) -> tuple[list[EncodedDocument], Dataset]:
     """Turn labelled documents into windows.
 
+    Where no document has a span, the tags take no part in the loss; where none has a stance, the stances do not.
+
     Args:
         documents: Documents with sentences; those without any are left out.
         encoder: Tokenizes and packs the sentences.
@@ -44,12 +46,19 @@ def encode_documents(
         ValueError: A document carries a label that is not among ``labels``.
     """
     encoded = [_encode(document, encoder) for document in documents if document.sentences]
+    used = labels_in(documents)
     rows = []
     for item in encoded:
         _check_stances(item.document, labels)
         tags = np.eye(labels.tag_count, dtype=np.float32)[token_tags(item.document, item.block, labels)]
-        stances = [labels.stance_vector(sentence.stances) for sentence in item.document.sentences]
-        rows += window_rows(item.block, encoder, tags, np.array(stances, dtype=np.float32))
+        vectors = [labels.stance_vector(sentence.stances) for sentence in item.document.sentences]
+        stances = np.array(vectors, dtype=np.float32)
+        rows += window_rows(
+            item.block,
+            encoder,
+            tags if used.entity_labels else np.zeros_like(tags),
+            stances if used.stances else np.full_like(stances, IGNORED),
+        )
     return encoded, Dataset.from_list(rows)
 
 

@@ -1,4 +1,4 @@
-"""Score a model on labelled documents: ``python scripts/evaluate.py MODEL DATA``."""
+"""Score a model on labelled documents: ``python scripts/evaluate_model.py MODEL DATA``."""
 
 import typer
 

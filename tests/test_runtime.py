@@ -9,7 +9,7 @@ import pytest
 
 from escalation import ModelFolderError, Predictor, load
 from escalation.encoding import IntArray
-from escalation.evaluation import evaluate_predictor, read_with_sentences
+from escalation.evaluation import evaluate_predictor, read_labelled
 from escalation.export import export_onnx
 from escalation.model_folder import DEFAULT_MODEL, SHIPPED
 from escalation.torch_runtime import TorchRuntime
@@ -59,7 +59,7 @@ def test_a_window_scores_the_same_alone_and_among_others(
 
 @needs_dev_corpus
 def test_the_quantised_model_reads_news_as_the_exact_one_does(predictor: Predictor, torch_predictor: Predictor) -> None:
-    documents = read_with_sentences([DEV])
+    documents = read_labelled([DEV])
     quantised, exact = (evaluate_predictor(item, documents) for item in (predictor, torch_predictor))
     for label in ("WEAPON", "ACTOR"):
         assert quantised["spans"][label]["f1"] == pytest.approx(exact["spans"][label]["f1"], abs=0.005)

@@ -7,8 +7,10 @@ import pytest
 from transformers.trainer_utils import get_last_checkpoint
 
 from escalation import load
+from escalation.corpus import CorpusError
+from escalation.modeling import EscalationModel
 from escalation.recipe import CHECKPOINTS, Recipe
-from escalation.training import train_model
+from escalation.training import TrainingError, train_model
 from tests.articles import labelled_articles
 
 
@@ -29,7 +31,7 @@ def recipe(encoder: Path, data: Path, output: Path, **trainer: Any) -> Recipe:
         name="tiny",
         encoder=str(encoder),
         train=[str(data)],
-        dev=[str(data)],
+        dev=[str(with_another_ending(data))],
         output=str(output),
         window_tokens=48,
         window_overlap=8,
@@ -37,6 +39,20 @@ def recipe(encoder: Path, data: Path, output: Path, **trainer: Any) -> Recipe:
         base_model="owner/tiny-encoder",
         trainer=settings | trainer,
     )
+
+
+def with_another_ending(data: Path) -> Path:
+    """Write documents for dev that differ from those of ``data`` by a last sentence alone."""
+    ending = " Nobody knew more."
+    path = data.with_suffix(".dev.jsonl")
+    with path.open("w") as file:
+        for line in data.read_text().splitlines():
+            record = json.loads(line)
+            end = len(record["text"])
+            if record.get("sentences"):
+                record["sentences"].append({"start": end + 1, "end": end + len(ending), "stances": []})
+            file.write(json.dumps({**record, "id": f"dev-{record['id']}", "text": record["text"] + ending}) + "\n")
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +66,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory, encoder_folder: Path, labe
 
 def test_training_writes_a_model_that_has_learnt_its_articles(trained: Path) -> None:
     metrics = json.loads((trained / "metrics.json").read_text())
-    assert metrics["gold_sentences"]["spans"]["micro"]["f1"] > 0.9
-    assert metrics["gold_sentences"]["stances"]["primary_accuracy"] > 0.9
+    assert metrics["gold_sentences"]["spans"]["micro"]["f1"] > 0.85
+    assert metrics["gold_sentences"]["stances"]["primary_accuracy"] > 0.85
     assert metrics["raw_text"]["spans"]["micro"]["f1"] == pytest.approx(
         metrics["raw_text_float32"]["spans"]["micro"]["f1"], abs=0.2
     )
@@ -114,3 +130,88 @@ def test_the_same_seed_gives_the_same_model(tmp_path: Path, encoder_folder: Path
     assert metrics[0] is not None
     assert metrics[1] is not None
     assert metrics[0]["gold_sentences"] == metrics[1]["gold_sentences"]
+
+
+def test_labels_of_ones_own_go_on_from_a_trained_model(tmp_path: Path, trained: Path, labelled_file: Path) -> None:
+    renamed = labelled_file.read_text().replace('"ACTOR"', '"GROUP"').replace('"diplomacy"', '"talks"')
+    data = tmp_path / "own.jsonl"
+    data.write_text(renamed)
+    output = tmp_path / "model"
+    metrics = train_model(recipe(trained, data, output, num_train_epochs=40))
+    assert metrics is not None
+    assert metrics["gold_sentences"]["spans"]["GROUP"]["f1"] > 0.8
+    predictor = load(output)
+    assert predictor.decoder.labels.entity_labels == ("WEAPON", "GROUP")
+    assert predictor.decoder.labels.stances == ("escalation", "retaliation", "talks")
+    card = (output / "README.md").read_text()
+    assert "GROUP" in card
+    assert "| started from | model, a model trained before |" in card
+    assert "base_model: owner/tiny-encoder" in card
+
+
+@pytest.mark.parametrize(("dropped", "kept"), [("stances", "spans"), ("spans", "stances")])
+def test_one_kind_of_label_is_enough(
+    tmp_path: Path, encoder_folder: Path, labelled_file: Path, dropped: str, kept: str
+) -> None:
+    data = tmp_path / "half.jsonl"
+    records = [json.loads(line) for line in labelled_file.read_text().splitlines()]
+    for record in records:
+        if dropped == "spans":
+            record["spans"] = []
+        else:
+            del record["sentences"]
+    data.write_text("".join(json.dumps(record) + "\n" for record in records))
+    metrics = train_model(recipe(encoder_folder, data, tmp_path / "model"))
+    assert metrics is not None
+    found = metrics["gold_sentences"][kept]
+    assert (found["micro"]["f1"] if kept == "spans" else found["macro_f1"]) > 0.8
+    document = load(tmp_path / "model").predict(labelled_articles()[0].text)
+    assert bool(document.spans) == (kept == "spans")
+    assert all(not sentence.scores for sentence in document.sentences) == (kept == "spans")
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert ("escalation, retaliation" in card) == (kept == "stances")
+
+
+def test_stances_that_the_data_lack_stay_as_they_were(tmp_path: Path, trained: Path, labelled_file: Path) -> None:
+    data = tmp_path / "spans.jsonl"
+    records = [json.loads(line) for line in labelled_file.read_text().splitlines()]
+    data.write_text("".join(json.dumps({**record, "sentences": []}) + "\n" for record in records))
+    kept = replace(
+        recipe(trained, data, tmp_path / "model", num_train_epochs=1, learning_rate=1e-6),
+        stances=["escalation", "retaliation", "diplomacy"],
+        head_learning_rate=1e-6,
+    )
+    train_model(kept)
+    text = labelled_articles()[0].text
+    before, after = (load(folder, runtime="torch").predict(text) for folder in (trained, tmp_path / "model"))
+    for one, other in zip(before.sentences, after.sentences, strict=True):
+        assert one.scores == pytest.approx(other.scores, abs=0.01)
+
+
+def test_bad_data_is_refused_before_anything_is_loaded(tmp_path: Path, labelled_file: Path) -> None:
+    data = tmp_path / "bad.jsonl"
+    lines = labelled_file.read_text().splitlines()
+    lines[1] = lines[1].replace('"end": 6', '"end": 5')
+    data.write_text("\n".join(lines))
+    with pytest.raises(CorpusError, match=r"bad.jsonl, line 2, document 'convoy': error: span 0:5 .* cuts through"):
+        train_model(recipe(Path("no-encoder"), data, tmp_path / "model"))
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_document_in_train_and_dev_is_refused(tmp_path: Path, labelled_file: Path) -> None:
+    copy = tmp_path / "dev.jsonl"
+    copy.write_text(labelled_file.read_text().replace('"id": "', '"id": "other-'))
+    plan = replace(recipe(Path("no-encoder"), labelled_file, tmp_path / "model"), dev=[str(copy)])
+    with pytest.raises(CorpusError, match="keep it in one split"):
+        train_model(plan)
+
+
+def test_out_of_memory_says_what_to_lower(
+    tmp_path: Path, encoder_folder: Path, labelled_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*_: Any, **__: Any) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")
+
+    monkeypatch.setattr(EscalationModel, "forward", exhausted)
+    with pytest.raises(TrainingError, match=r"lower trainer.per_device_train_batch_size \(now 4;"):
+        train_model(recipe(encoder_folder, labelled_file, tmp_path / "model"))
