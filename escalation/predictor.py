@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import overload
+from typing import TypeAlias, overload
 
 from escalation.decoding import Decoder
 from escalation.document import Document, Sentence, Span
@@ -20,11 +20,15 @@ _TOKENS_IN_BATCH = 16_384
 _ITEMS_IN_BATCH = 4_096
 
 
+Article: TypeAlias = str | Document
+"""A text, or a document whose name and sentence borders are kept; its labels are not looked at."""
+
+
 @dataclass
 class _Work:
-    """A document on its way: what is decoded so far, and the blocks that are not."""
+    """A document on its way: what was given, and what is decoded so far."""
 
-    text: str
+    given: Document
     sentences: list[Sentence] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
 
@@ -44,16 +48,17 @@ class Predictor:
         self.decoder = decoder
 
     @overload
-    def predict(self, texts: str) -> Document: ...  # type: ignore[overload-overlap]
+    def predict(self, texts: Article) -> Document: ...  # type: ignore[overload-overlap]
 
     @overload
-    def predict(self, texts: Iterable[str]) -> list[Document]: ...
+    def predict(self, texts: Iterable[Article]) -> list[Document]: ...
 
-    def predict(self, texts: str | Iterable[str]) -> Document | list[Document]:
+    def predict(self, texts: Article | Iterable[Article]) -> Document | list[Document]:
         """Read one article or several.
 
         Args:
-            texts: The text of an article, or an iterable of texts.
+            texts: The text of an article, or an iterable of texts. A document may stand for a text: its name and
+                further fields are kept, and its sentences, if it has any, are the borders.
 
         Returns:
             A document for one text, a list of documents in the same order for several.
@@ -61,17 +66,17 @@ class Predictor:
         Raises:
             TypeError: A text is not a ``str``; the message names its type and position.
         """
-        if isinstance(texts, str):
+        if isinstance(texts, Article):
             return next(self.stream([texts]))
         if isinstance(texts, bytes | bytearray | memoryview | Mapping) or not isinstance(texts, Iterable):
             raise TypeError(f"expected a str or an iterable of str, got {_kind(texts)}")
         return list(self.stream(texts))
 
-    def stream(self, texts: Iterable[str]) -> Iterator[Document]:
+    def stream(self, texts: Iterable[Article]) -> Iterator[Document]:
         """Read articles as they come, in bounded memory.
 
         Args:
-            texts: An iterable of texts, taken a few at a time.
+            texts: An iterable of texts or documents (see :meth:`predict`), taken a few at a time.
 
         Yields:
             Documents, in the order of the texts.
@@ -81,12 +86,13 @@ class Predictor:
         """
         batch: list[tuple[_Work, EncodedBlock | None]] = []
         tokens = 0
-        for position, text in enumerate(texts):
-            if not isinstance(text, str):
+        for position, article in enumerate(texts):
+            if not isinstance(article, Article):
                 yield from self._finish(batch)
-                raise TypeError(f"texts[{position}] must be a str, not {_kind(text)}")
-            work = _Work(text)
-            bounds = split_sentences(text)
+                raise TypeError(f"texts[{position}] must be a str, not {_kind(article)}")
+            work = _Work(Document(article) if isinstance(article, str) else article)
+            text, given = work.given.text, work.given.sentences
+            bounds = [(sentence.start, sentence.end) for sentence in given] or split_sentences(text)
             for first in range(0, len(bounds), _SENTENCES_IN_BLOCK):
                 block = self.encoder.encode(text, bounds[first : first + _SENTENCES_IN_BLOCK])
                 batch.append((work, block))
@@ -107,10 +113,11 @@ class Predictor:
         scores = iter(self.runtime.score(windows))
         for work, block in batch:
             if block is None:
-                yield Document.build(work.text, work.sentences, work.spans)
+                given = work.given
+                yield Document.build(given.text, work.sentences, work.spans, id=given.id, meta=given.meta)
                 continue
             block_scores = self.encoder.gather(block, [next(scores) for _ in block.windows])
-            sentences, spans = self.decoder.decode(work.text, block, block_scores)
+            sentences, spans = self.decoder.decode(work.given.text, block, block_scores)
             work.sentences += sentences
             work.spans += spans
 
@@ -148,18 +155,18 @@ def _default_predictor() -> Predictor:
 
 
 @overload
-def predict(texts: str) -> Document: ...  # type: ignore[overload-overlap]
+def predict(texts: Article) -> Document: ...  # type: ignore[overload-overlap]
 
 
 @overload
-def predict(texts: Iterable[str]) -> list[Document]: ...
+def predict(texts: Iterable[Article]) -> list[Document]: ...
 
 
-def predict(texts: str | Iterable[str]) -> Document | list[Document]:
+def predict(texts: Article | Iterable[Article]) -> Document | list[Document]:
     """Read one article or several with the shipped model, which is loaded on first use.
 
     Args:
-        texts: The text of an article, or an iterable of texts.
+        texts: The text of an article, or an iterable of texts; documents may stand for texts.
 
     Returns:
         A document for one text, a list of documents in the same order for several.

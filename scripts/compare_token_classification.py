@@ -68,7 +68,7 @@ def ours(splits: dict[str, Document], work: Path, recipe: Recipe) -> float:
     for name in ("train", "dev"):
         write_documents([splits[name]], work / f"{name}.jsonl")
     train_model(recipe)
-    return span_f1(splits["test"], load(recipe.output, runtime="torch").predict(splits["test"].text))
+    return span_f1(splits["test"], load(recipe.output, runtime="torch").predict(splits["test"]))
 
 
 def example(splits: dict[str, Document], work: Path, script: Path, recipe: Recipe) -> float:
@@ -141,6 +141,7 @@ def main(
                     "bf16": True,
                     "disable_tqdm": True,
                     "save_total_limit": 1,
+                    "metric_for_best_model": "micro",
                     "seed": seed,
                 },
             )

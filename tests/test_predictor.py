@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 import escalation
-from escalation import Document, Predictor
+from escalation import Document, Predictor, Sentence
 from tests.articles import labelled_articles
 from tests.strategies import texts
 
@@ -158,3 +158,16 @@ def test_predicting_needs_neither_torch_nor_transformers() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_documents_keep_their_name_and_sentences(predictor: Predictor) -> None:
+    text = "Rebels fired mortars. Envoys met in Geneva for talks."
+    whole = Document.build(text, [Sentence(0, len(text), text, ("retaliation",))], id="a", meta={"source": "us"})
+    document = predictor.predict(whole)
+    assert (document.id, document.meta) == ("a", {"source": "us"})
+    assert [sentence.text for sentence in document.sentences] == [text]
+    assert document.sentences[0].stances != ("retaliation",)
+    assert [span.text for span in document.weapons] == ["mortars"]
+    unsplit, plain = predictor.predict([Document(text), text])
+    assert unsplit == plain
+    assert len(plain.sentences) == 2
