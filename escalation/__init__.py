@@ -8,11 +8,13 @@
 (Span('Leopard 2 tanks', WEAPON, 0.99),)
 """
 
+from escalation.conversion import convert
 from escalation.corpus import CorpusError, read_documents, write_documents
 from escalation.document import Document, DocumentError, Sentence, Span, Word
 from escalation.model_folder import ModelFolderError
 from escalation.predictor import Predictor, load, predict
 from escalation.segmentation import split_sentences
+from escalation.validation import validate
 
 __version__ = "0.1.0"
 
@@ -25,9 +27,11 @@ __all__ = [
     "Sentence",
     "Span",
     "Word",
+    "convert",
     "load",
     "predict",
     "read_documents",
     "split_sentences",
+    "validate",
     "write_documents",
 ]

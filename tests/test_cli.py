@@ -93,13 +93,15 @@ def test_the_shipped_model_reads_real_news(tmp_path: Path) -> None:
     assert scores["stances"]["primary_accuracy"] >= 0.68
 
 
-@pytest.mark.parametrize("content", ["", '{"text": "no sentences"}\n'])
-def test_evaluate_refuses_files_without_labels(tmp_path: Path, content: str) -> None:
+@pytest.mark.parametrize(
+    ("content", "message"), [("", "no document with text"), ('{"text": "no labels"}\n', "no span and no stance")]
+)
+def test_evaluate_refuses_files_without_labels(tmp_path: Path, content: str, message: str) -> None:
     path = tmp_path / "empty.jsonl"
     path.write_text(content)
     result = runner.invoke(app, ["evaluate", "small", str(path)])
     assert result.exit_code == 2
-    assert "no document with sentences" in result.stderr
+    assert message in result.stderr
 
 
 def test_train_names_what_is_wrong_with_a_recipe(tmp_path: Path) -> None:
@@ -108,6 +110,33 @@ def test_train_names_what_is_wrong_with_a_recipe(tmp_path: Path) -> None:
     result = runner.invoke(app, ["train", str(path)])
     assert result.exit_code == 2
     assert f"{path}: missing key 'encoder'" in result.stderr
+    assert runner.invoke(app, ["train", "--config", str(path)]).stderr == result.stderr
+
+
+def test_train_needs_one_recipe() -> None:
+    for arguments in ([], ["a.yaml", "--config", "b.yaml"]):
+        result = runner.invoke(app, ["train", *arguments])
+        assert result.exit_code == 2
+        assert "name one recipe" in result.stderr
+
+
+def test_train_says_how_to_go_on_after_an_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("escalation.training.train_model", interrupted)
+    result = runner.invoke(app, ["train", "--config", str(REPOSITORY / "configs" / "finetune.yaml")])
+    assert result.exit_code == 2
+    assert "--resume goes on from the last checkpoint" in result.stderr
+
+
+def test_train_refuses_bad_data(tmp_path: Path, labelled_file: Path) -> None:
+    config = str(REPOSITORY / "configs" / "finetune.yaml")
+    files = ["--train", str(labelled_file), "--dev", str(labelled_file)]
+    result = runner.invoke(app, ["train", "--config", config, *files, "--output", str(tmp_path / "model")])
+    assert result.exit_code == 2
+    assert "its id comes twice" in result.stderr
+    assert "all of them: escalation validate" in result.stderr
 
 
 def test_export_writes_a_graph(tmp_path: Path) -> None:

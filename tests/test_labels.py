@@ -1,6 +1,8 @@
 import pytest
 
-from escalation.labels import LabelScheme
+from escalation.document import Document, Sentence, Span
+from escalation.labels import LabelScheme, labels_in
+from tests.articles import labelled_articles
 
 
 def test_a_row_of_scores_is_tags_then_weights_then_values() -> None:
@@ -17,3 +19,11 @@ def test_a_row_of_scores_is_tags_then_weights_then_values() -> None:
 def test_names_must_be_distinct(entities: tuple[str, ...], stances: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="named once"):
         LabelScheme(entities, stances)
+
+
+def test_the_labels_of_documents_come_in_the_usual_order() -> None:
+    assert labels_in(labelled_articles()) == LabelScheme()
+    assert labels_in([]) == LabelScheme((), ())
+    spans = [Span(0, 1, "PLACE", "a"), Span(1, 2, "ACTOR", "b"), Span(2, 3, "AID", "c")]
+    document = Document.build("abc", [Sentence(0, 3, "abc", ("talks", "diplomacy"))], spans)
+    assert labels_in([document]) == LabelScheme(("ACTOR", "AID", "PLACE"), ("diplomacy", "talks"))
