@@ -1,10 +1,13 @@
 """Put the public part of the training data together: labels from ``data/public``, text from where it is published.
 
 ``python scripts/build_public_corpus.py`` downloads each source file at its pinned commit into ``data/public/sources``,
-checks every text against its checksum, and writes ``data/public/text/train.jsonl`` and ``dev.jsonl``. ``--from DIR``
-takes the source files, or documents that were put together before, from a folder instead.
+checks every text against its checksum, and writes documents to ``data/public/text``, a file for each file of labels.
+``--from DIR`` takes the source files from a folder instead, or the text from documents that were put together before
+(files of the same names) or from lists of sentences with their ranges (``unlabelled.jsonl.gz``).
 """
 
+import gzip
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +21,7 @@ from escalation.display import console_for
 from escalation.document import Document
 from escalation.public_text import PublicTextError, Source, read_references
 
-SPLITS = ("train", "dev")
+SENTENCE_LISTS = "unlabelled.jsonl.gz"
 HOME = "https://raw.githubusercontent.com"
 ATTEMPTS = 3
 
@@ -120,13 +123,43 @@ def from_documents(references: Path, documents: Path) -> Iterator[Document]:
         yield reference.with_text(texts[reference.id], f"{documents}, document {reference.id!r}")
 
 
+def from_sentence_lists(references: Path, lists: Path) -> Iterator[Document]:
+    """Yield the documents of a file of references, with text from records that list sentences and their ranges.
+
+    Raises:
+        PublicTextError: A sentence is missing or has another text.
+    """
+    sentences: dict[tuple[str, str, int | str, int, int], str] = {}
+    with gzip.open(lists, "rt", encoding="utf-8") as file:
+        for record in map(json.loads, file):
+            for (start, end), sentence in zip(record["ranges"], record["sentences"], strict=True):
+                sentences[record["repository"], record["path"], record["record"], start, end] = sentence
+    for reference in read_references(references):
+        place = (reference.source.repository, reference.source.path, reference.record)
+        where = f"{lists}, document {reference.id!r}"
+        try:
+            text = "\n".join(sentences[place + borders] for borders in reference.ranges)
+        except KeyError as error:
+            raise PublicTextError(f"{where}: no sentence at {error}") from None
+        yield reference.with_text(text, where)
+
+
+def documents_of(references: Path, local: Path | None, fetch: Locate) -> Iterator[Document]:
+    """Yield the documents of a file of references, from a folder or, where None is given, from their homes."""
+    if local is None:
+        return resolve_all(references, fetch)
+    if (local / references.name).is_file():
+        return from_documents(references, local / references.name)
+    if (local / SENTENCE_LISTS).is_file():
+        return from_sentence_lists(references, local / SENTENCE_LISTS)
+    return resolve_all(references, lambda source: find_in(local, source))
+
+
 def main(
-    labels: Annotated[Path, typer.Option(help="Folder with train.jsonl and dev.jsonl of references.")] = Path(
-        "data/public"
-    ),
+    labels: Annotated[Path, typer.Option(help="Folder with files of references.")] = Path("data/public"),
     output: Annotated[Path | None, typer.Option(help="Folder to write; text in the labels' folder by default.")] = None,
     local: Annotated[
-        Path | None, typer.Option("--from", help="Folder with the source files, or with train.jsonl and dev.jsonl.")
+        Path | None, typer.Option("--from", help="Folder with the source files, or with their text.")
     ] = None,
     home: Annotated[str, typer.Option(help="Address in front of repository, commit and path.")] = HOME,
 ) -> None:
@@ -136,18 +169,12 @@ def main(
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     try:
         with Progress(*columns, console=console_for(stderr=True)) as progress:
-            for split in SPLITS:
-                references, built = labels / f"{split}.jsonl", None if local is None else local / f"{split}.jsonl"
-                if built is not None and built.is_file():
-                    documents = from_documents(references, built)
-                elif local is not None:
-                    documents = resolve_all(references, lambda source: find_in(local, source))
-                else:
-                    documents = resolve_all(
-                        references, lambda source: download(source, labels / "sources", home, progress)
-                    )
-                count = write_documents(documents, output / f"{split}.jsonl")
-                typer.echo(f"{output / f'{split}.jsonl'}: {count} documents", err=True)
+            for references in sorted(labels.glob("*.jsonl")):
+                documents = documents_of(
+                    references, local, lambda source: download(source, labels / "sources", home, progress)
+                )
+                count = write_documents(documents, output / references.name)
+                typer.echo(f"{output / references.name}: {count} documents", err=True)
     except (DownloadError, OSError, ValueError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(2) from None

@@ -1,4 +1,5 @@
 import csv
+import gzip
 import hashlib
 import io
 import json
@@ -147,7 +148,8 @@ def test_a_missing_file_is_named(labels: Path, server: Server) -> None:
     result = build(labels, "--home", server.address)
     assert result.exit_code == 2
     assert "other.json: the server answered 404" in result.stderr
-    assert nothing_half_written(labels)
+    assert not list((labels / "text").glob("*train*"))
+    assert not list(labels.rglob("other.json*"))
 
 
 def test_a_server_that_is_not_there(labels: Path) -> None:
@@ -162,7 +164,7 @@ def test_a_wrong_checksum_names_the_document(labels: Path, server: Server) -> No
     assert result.exit_code == 2
     assert "document 'changed', record 'one.txt'" in result.stderr
     assert "another checksum" in result.stderr
-    assert not list((labels / "text").iterdir())
+    assert not list((labels / "text").glob("*train*"))
 
 
 def test_a_missing_record_names_the_document(labels: Path, server: Server) -> None:
@@ -171,7 +173,7 @@ def test_a_missing_record_names_the_document(labels: Path, server: Server) -> No
     assert result.exit_code == 2
     assert "record 'two.txt'" in result.stderr
     assert "no such record" in result.stderr
-    assert not list((labels / "text").iterdir())
+    assert not list((labels / "text").glob("*train*"))
 
 
 @pytest.mark.parametrize(
@@ -195,6 +197,17 @@ def test_documents_from_a_folder_are_checked_too(labels: Path, server: Server, t
     result = build(labels, "--from", str(built), "--output", str(tmp_path / "other"))
     assert result.exit_code == 2
     assert "another checksum" in result.stderr
+
+
+def test_text_from_lists_of_sentences(labels: Path, tmp_path: Path) -> None:
+    record = {"repository": REPOSITORY_NAME, "path": PATH, "record": "one.txt", "ranges": [[0, 22], [26, 52], [54, 63]]}
+    for sentences, code in (([*TEXT.split("\n"), "It rained."], 0), (["Tigers.", "Envoys.", "It rained."], 2)):
+        with gzip.open(tmp_path / "unlabelled.jsonl.gz", "wt", encoding="utf-8") as file:
+            file.write(json.dumps({**record, "sentences": sentences}) + "\n")
+        assert build(labels, "--from", str(tmp_path)).exit_code == code
+    (labels / "dev.jsonl").write_text(json.dumps(reference(id="dev", record="two.txt")) + "\n")
+    result = build(labels, "--from", str(tmp_path))
+    assert "no sentence at" in result.stderr
 
 
 def test_an_empty_folder_says_what_is_missing(labels: Path, tmp_path: Path) -> None:
