@@ -11,8 +11,8 @@ from escalation.encoding import EncodedBlock, FloatArray, IntArray
 from escalation.labels import LabelScheme
 
 _RATIONALE_WORDS = 3
-_BEGINS_NAMES = frozenset("([")
-_ENDS_NAMES = frozenset(".)]")
+_BEGINS_SPANS = frozenset("([$£€¥")
+_ENDS_SPANS = frozenset(".)]%°′″$£€¥")
 
 
 class Decoder:
@@ -180,10 +180,10 @@ def bio_spans(tags: IntArray, sentences: IntArray) -> tuple[IntArray, IntArray, 
 
 
 def _trim(text: str, start: int, end: int) -> tuple[int, int]:
-    """Leave out marks at the borders of a span, such as quotes and hyphens; names may begin with a bracket."""
-    while start < end and not text[start].isalnum() and text[start] not in _BEGINS_NAMES:
+    """Leave out marks at the borders of a span, such as quotes and hyphens; sums of money and names may keep theirs."""
+    while start < end and not text[start].isalnum() and text[start] not in _BEGINS_SPANS:
         start += 1
-    while start < end and not text[end - 1].isalnum() and text[end - 1] not in _ENDS_NAMES:
+    while start < end and not text[end - 1].isalnum() and text[end - 1] not in _ENDS_SPANS:
         end -= 1
     return start, end
 

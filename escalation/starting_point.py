@@ -40,8 +40,10 @@ def starting_point(recipe: Recipe, labels: LabelScheme) -> tuple[EscalationModel
     if is_trained_model(recipe.encoder):
         folder = ModelFolder.open(recipe.encoder)
         trained = TorchRuntime.load(folder, "cpu").model
-        model = EscalationModel(EscalationConfig(encoder=trained.config.encoder, **settings))
+        model = EscalationModel(EscalationConfig(encoder=trained.encoder.config, **settings))
         model.encoder = trained.encoder
+        if recipe.base_model is not None:
+            model.encoder.config.name_or_path = recipe.base_model
         copy_heads(trained, model)
         tokenizer = AutoTokenizer.from_pretrained(folder.path)
     else:

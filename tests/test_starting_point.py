@@ -44,6 +44,12 @@ def test_shared_labels_keep_their_heads_and_others_are_new() -> None:
     assert tokenizer.is_fast
 
 
+def test_the_encoder_can_be_named_for_the_card() -> None:
+    for name, expected in ((None, "sentence-transformers/all-MiniLM-L6-v2"), ("owner/encoder", "owner/encoder")):
+        model, _ = starting_point(replace(recipe("small"), base_model=name), SHIPPED_LABELS)
+        assert model.config.to_dict()["encoder"]["_name_or_path"] == expected
+
+
 def test_models_without_spans_or_without_stances_start_too() -> None:
     for labels in (LabelScheme((), ("diplomacy",)), LabelScheme(("ACTOR",), ())):
         model, _ = starting_point(recipe("small"), labels)
