@@ -132,7 +132,12 @@ def train(
         list[str] | None,
         typer.Option("--dev", help="Labelled documents that choose the checkpoint (repeatable)."),
     ] = None,
-    encoder: Annotated[str | None, typer.Option(help="Hub id or folder of the pretrained encoder.")] = None,
+    test_files: Annotated[
+        list[str] | None, typer.Option("--test", help="Labelled documents to score the result on (repeatable).")
+    ] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="Hub id or folder of the pretrained encoder, or a trained model to go on from.")
+    ] = None,
     output: Annotated[str | None, typer.Option(help="Folder for the model.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint in the output folder.")] = False,
 ) -> None:
@@ -147,7 +152,7 @@ def train(
 
         path = config or config_option
         assert path is not None
-        recipe = load_recipe(path, train=train_files, dev=dev_files, encoder=encoder, output=output)
+        recipe = load_recipe(path, train=train_files, dev=dev_files, test=test_files, encoder=encoder, output=output)
         try:
             metrics = train_model(recipe, resume=resume)
         except TrainingError as error:

@@ -73,9 +73,7 @@ def read_splits(
     if name == DATASETS:
         return {split: from_dataset(dataset) for split, dataset in load_splits(path).items()}
     form = _format(name)
-    if form.is_folder or path.is_file():
-        return {path.stem: form.read(path, tuple(stances))}
-    return {file.stem: form.read(file, tuple(stances)) for file in _files_of(path, form)}
+    return {part.stem: form.read(part, tuple(stances)) for part in _parts(path, form) or [path]}
 
 
 def write_splits(
@@ -121,8 +119,8 @@ def detect_format(path: Path) -> str:
     if path.is_dir() and is_saved_dataset(path):
         return DATASETS
     for form in FORMATS.values():
-        files = [path] if path.is_file() or form.is_folder else _files_of(path, form)
-        if files and all(form.recognises(file) for file in files):
+        parts = _parts(path, form)
+        if parts and all(form.recognises(part) for part in parts):
             return form.name
     raise FormatError(f"{path}: looks like none of {', '.join(FORMAT_NAMES)}; say which with --from")
 
@@ -142,8 +140,12 @@ def _format_by_name(path: Path) -> str:
     raise FormatError(f"{path}: its extension does not say the format; name one of {', '.join(FORMAT_NAMES)} with --to")
 
 
-def _files_of(folder: Path, form: Format) -> list[Path]:
-    return sorted(file for file in folder.iterdir() if file.suffix in form.suffixes) if folder.is_dir() else []
+def _parts(path: Path, form: Format) -> list[Path]:
+    """Return the files or folders that hold one split each: the path itself, or what lies in it."""
+    if path.is_file() or (form.is_folder and form.recognises(path)):
+        return [path]
+    inside = [part for part in path.iterdir() if not part.name.startswith(".")]
+    return sorted(part for part in inside if (part.is_dir() if form.is_folder else part.suffix in form.suffixes))
 
 
 @contextmanager

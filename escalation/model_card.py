@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,7 @@ def write_model_card(
     recipe: Recipe,
     encoder: str,
     metrics: dict[str, Any],
-    train: Sequence[Document],
-    dev: Sequence[Document],
+    documents: Mapping[str, Sequence[Document]],
 ) -> None:
     """Write the card of a trained model.
 
@@ -33,8 +32,7 @@ def write_model_card(
         recipe: What was trained, its labels included.
         encoder: Name of the pretrained encoder.
         metrics: What ``metrics.json`` holds.
-        train: Documents that it was trained on.
-        dev: Documents that chose the checkpoint.
+        documents: The documents of the splits ``train``, ``dev`` and, where there are any, ``test``.
     """
     arguments = recipe.training_arguments()
     base_model = recipe.base_model or encoder
@@ -57,8 +55,7 @@ def write_model_card(
         teacher=bool(recipe.teacher),
         base_model=base_model,
         started_from=None if recipe.encoder == encoder else Path(recipe.encoder).name,
-        **_counts("train", train),
-        **_counts("dev", dev),
+        counts=[(split, *_counts(held)) for split, held in documents.items() if held],
         window_tokens=recipe.window_tokens,
         optimizer=(
             f"{OptimizerNames(arguments.optim).value}, peak learning rate {arguments.learning_rate:g} (encoder) and "
@@ -69,20 +66,22 @@ def write_model_card(
         training_minutes=round(metrics["training_seconds"] / 60),
         hardware=f"{os.cpu_count()} CPU cores" if arguments.use_cpu else f"{arguments.n_gpu} accelerator(s)",
         weights="8-bit integers" if recipe.quantize else "float32",
-        rows=[
-            (name, _figure(precision), _figure(recall), _figure(value), support, _figure(exact[name]))
-            for name, precision, recall, value, support in score_rows(metrics["raw_text"])
-        ],
+        dev_rows=[(*row, _figure(exact[row[0]])) for row in _rows(metrics["raw_text"])],
+        test_rows=_rows(metrics["test"]) if "test" in metrics else [],
     )
     path.write_text(str(card).rstrip() + "\n", encoding="utf-8")
 
 
-def _counts(split: str, documents: Sequence[Document]) -> dict[str, str]:
-    return {
-        f"{split}_documents": f"{len(documents):,}",
-        f"{split}_sentences": f"{sum(len(document.sentences) for document in documents):,}",
-        f"{split}_spans": f"{sum(len(document.spans) for document in documents):,}",
-    }
+def _counts(documents: Sequence[Document]) -> tuple[str, str, str]:
+    sentences, spans = (sum(len(getattr(item, kind)) for item in documents) for kind in ("sentences", "spans"))
+    return f"{len(documents):,}", f"{sentences:,}", f"{spans:,}"
+
+
+def _rows(scores: dict[str, Any]) -> list[tuple[str, str, str, str, int]]:
+    return [
+        (name, _figure(precision), _figure(recall), _figure(value), support)
+        for name, precision, recall, value, support in score_rows(scores)
+    ]
 
 
 def _figure(value: float | None) -> str:

@@ -28,6 +28,7 @@ class Recipe:
             (``small``), a model folder or its Hub id.
         train: JSON Lines files of labelled documents to train on.
         dev: JSON Lines files of labelled documents that choose the checkpoint.
+        test: JSON Lines files of labelled documents that the finished model is scored on.
         teacher: Folder or Hub id of a trained model whose scores on ``unlabelled`` are learnt too.
         unlabelled: JSON Lines files of documents with sentences and without labels.
         labelled_repeats: How often an epoch goes through the labelled documents, beside once through the unlabelled.
@@ -53,6 +54,7 @@ class Recipe:
     train: list[str]
     dev: list[str]
     output: str
+    test: list[str] = field(default_factory=list)
     teacher: str | None = None
     unlabelled: list[str] = field(default_factory=list)
     labelled_repeats: int = 1

@@ -96,7 +96,8 @@ def train_model(recipe: Recipe, *, resume: bool = False) -> dict[str, Any] | Non
     Returns:
         What ``metrics.json`` holds: scores on the dev documents with gold sentence borders in float32 or bfloat16
         (``gold_sentences``), from raw text with the exported graph (``raw_text``) and with the weights that it was
-        made from (``raw_text_float32``), and the training time in seconds. None in all processes but the first.
+        made from (``raw_text_float32``), the exported graph's scores on the test documents if there are any (``test``),
+        and the training time in seconds. None in all processes but the first.
 
     Raises:
         CorpusError: The data have errors (see :func:`~escalation.validation.validate`).
@@ -109,6 +110,7 @@ def train_model(recipe: Recipe, *, resume: bool = False) -> dict[str, Any] | Non
     output = Path(recipe.output)
     _refuse_bad_data(recipe)
     train_documents, dev_documents = read_labelled(recipe.train), read_labelled(recipe.dev)
+    test_documents = read_labelled(recipe.test) if recipe.test else []
     labels = _labels(recipe, train_documents)
     recipe = replace(recipe, entity_labels=list(labels.entity_labels), stances=list(labels.stances))
     model, tokenizer = starting_point(recipe, labels)
@@ -148,21 +150,23 @@ def train_model(recipe: Recipe, *, resume: bool = False) -> dict[str, Any] | Non
         "training_seconds": round(seconds),
         "gold_sentences": score_predictions(dev_encoded, encoder, decoder, predictions),
         "raw_text": evaluate_predictor(load(output), dev_documents),
+        **({"test": evaluate_predictor(load(output), test_documents)} if test_documents else {}),
         "raw_text_float32": evaluate_predictor(
             Predictor(TorchRuntime(model, tokenizer.pad_token_id, "cpu"), encoder, decoder), dev_documents
         ),
     }
     (output / METRICS_FILE).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     encoder_name = model.config.encoder.name_or_path
-    write_model_card(output / CARD_FILE, recipe, encoder_name, metrics, train_documents, dev_documents)
+    documents = {"train": train_documents, "dev": dev_documents, "test": test_documents}
+    write_model_card(output / CARD_FILE, recipe, encoder_name, metrics, documents)
     return metrics
 
 
 def _refuse_bad_data(recipe: Recipe) -> None:
-    splits = {"train": recipe.train, "dev": recipe.dev}
+    splits = {"train": recipe.train, "dev": recipe.dev, "test": recipe.test}
     errors = validate(splits, entity_labels=recipe.entity_labels, stances=recipe.stances).errors
     if errors:
-        files = " ".join([*recipe.train, *recipe.dev])
+        files = " ".join([*recipe.train, *recipe.dev, *recipe.test])
         known = "" if recipe.entity_labels or recipe.stances else " --entity-labels any --stances any"
         more = f"\n({len(errors)} errors; all of them: escalation validate {files}{known})" if len(errors) > 1 else ""
         raise CorpusError(f"{errors[0]}{more}")

@@ -60,7 +60,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory, encoder_folder: Path, labe
     output = tmp_path_factory.mktemp("trained") / "model"
     notes = output.with_name("notes.md")
     notes.write_text("Not for use.\n")
-    train_model(replace(recipe(encoder_folder, labelled_file, output), card_notes=str(notes)))
+    test = labelled_file.with_name("test.jsonl")
+    lines = with_another_ending(labelled_file).read_text().replace("Nobody knew more.", "Nobody said more.")
+    test.write_text(lines.replace('"dev-', '"test-'))
+    train_model(replace(recipe(encoder_folder, labelled_file, output), card_notes=str(notes), test=[str(test)]))
     return output
 
 
@@ -90,6 +93,9 @@ def test_the_card_tells_what_the_run_found(trained: Path, encoder_folder: Path) 
     assert "base_model: owner/tiny-encoder" in card
     assert "Not for use." in card
     assert f"| WEAPON | {metrics['spans']['WEAPON']['precision']:.3f} |" in card
+    assert "## Scores on the test documents" in card
+    assert card.count("| WEAPON |") == 2
+    assert "| test: documents / sentences / spans | 4 / 19 / 20 |" in card
     for text in (card, (trained / "config.json").read_text()):
         assert str(trained) not in text
         assert str(encoder_folder) not in text
