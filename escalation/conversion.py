@@ -73,7 +73,17 @@ def read_splits(
     if name == DATASETS:
         return {split: from_dataset(dataset) for split, dataset in load_splits(path).items()}
     form = _format(name)
-    return {part.stem: form.read(part, tuple(stances)) for part in _parts(path, form) or [path]}
+    parts = _parts(path, form)
+    if not parts:
+        raise FormatError(f"{path}: holds nothing in the format {name}; name a file")
+    splits: dict[str, Iterable[Document]] = {
+        (part.name if part.is_dir() else part.stem): form.read(part, tuple(stances)) for part in parts
+    }
+    if len(splits) < len(parts):
+        raise FormatError(
+            f"{path}: two files of one name with different extensions; each split needs a name of its own"
+        )
+    return splits
 
 
 def write_splits(
@@ -144,8 +154,12 @@ def _parts(path: Path, form: Format) -> list[Path]:
     """Return the files or folders that hold one split each: the path itself, or what lies in it."""
     if path.is_file() or (form.is_folder and form.recognises(path)):
         return [path]
-    inside = [part for part in path.iterdir() if not part.name.startswith(".")]
-    return sorted(part for part in inside if (part.is_dir() if form.is_folder else part.suffix in form.suffixes))
+    inside = sorted(part for part in path.iterdir() if not part.name.startswith("."))
+    if form.is_folder:
+        return [part for part in inside if part.is_dir()]
+    return [
+        part for part in inside if part.suffix in form.suffixes or (part.suffix == ".txt" and form.recognises(part))
+    ]
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from escalation.encoding import EncodedBlock, FloatArray, IntArray
 from escalation.labels import LabelScheme
 
 _RATIONALE_WORDS = 3
+_LEAST_PROBABILITY = 1e-12
 _BEGINS_SPANS = frozenset("([$£€¥")
 _ENDS_SPANS = frozenset(".)]%°′″$£€¥")
 
@@ -139,7 +140,8 @@ class Decoder:
         if not len(words) or not self.labels.entity_labels:
             return []
         probabilities = self.tag_probabilities(block, scores)
-        firsts, lasts, kinds = bio_spans(probabilities.argmax(axis=1), block.sentences[words])
+        sentences = block.sentences[words]
+        firsts, lasts, kinds = bio_spans(best_tags(probabilities, sentences), sentences)
         ends = block.ends[np.append(words[1:], len(block.ids)) - 1]
         by_kind = probabilities[:, 1::2] + probabilities[:, 2::2]
         spans = []
@@ -154,6 +156,50 @@ class Decoder:
             if start < end:
                 spans.append(Span(start, end, self.labels.entity_labels[kind], text[start:end], round(score, 4)))
         return spans
+
+
+def best_tags(probabilities: FloatArray, sentences: IntArray) -> IntArray:
+    """Return the most probable tags in which every ``I-`` continues a span of its own label.
+
+    Where the most probable tag of each word alone breaks that rule, its sentence is decoded by the Viterbi algorithm
+    (Forney, 1973).
+
+    Args:
+        probabilities: Probability of each tag for each word, in the order of :attr:`LabelScheme.tags`, shape
+            ``(words, tags)``.
+        sentences: Sentence of each word, ascending, shape ``(words,)``.
+
+    Returns:
+        Tags, shape ``(words,)``.
+    """
+    tags = np.asarray(probabilities.argmax(axis=1), dtype=np.int64)
+    kinds = (tags + 1) // 2
+    stray = (tags > 0) & (tags % 2 == 0)
+    stray[1:] &= (kinds[1:] != kinds[:-1]) | (sentences[1:] != sentences[:-1])
+    for sentence in np.unique(sentences[stray]):
+        own = slice(*np.searchsorted(sentences, [sentence, sentence + 1]))
+        tags[own] = _viterbi(np.log(np.maximum(probabilities[own], _LEAST_PROBABILITY)))
+    return tags
+
+
+def _viterbi(logarithms: FloatArray) -> IntArray:
+    """Return the best path through the tags of one sentence, given their log-probabilities."""
+    count = logarithms.shape[1]
+    tag = np.arange(count)
+    continues = (tag > 0) & (tag % 2 == 0)
+    same_label = (tag[:, None] + 1) // 2 == (tag + 1) // 2
+    forbidden = np.where(continues & ~same_label, -np.inf, 0.0)
+    totals = np.where(continues, -np.inf, logarithms[0])
+    pointers = np.zeros(logarithms.shape, dtype=np.int64)
+    for word in range(1, len(logarithms)):
+        paths = totals[:, None] + forbidden
+        pointers[word] = paths.argmax(axis=0)
+        totals = paths[pointers[word], tag] + logarithms[word]
+    path = np.empty(len(logarithms), dtype=np.int64)
+    path[-1] = totals.argmax()
+    for word in range(len(logarithms) - 1, 0, -1):
+        path[word - 1] = pointers[word, path[word]]
+    return path
 
 
 def bio_spans(tags: IntArray, sentences: IntArray) -> tuple[IntArray, IntArray, IntArray]:

@@ -10,7 +10,8 @@ from typing import Any
 
 NO_STANCE = "none"
 
-_DOCUMENT_KEYS = {"id", "text", "sentences", "spans"}
+DOCUMENT_KEYS = frozenset({"id", "text", "sentences", "spans"})
+"""Fields of the one form; all others are kept as ``meta``."""
 
 
 class DocumentError(ValueError):
@@ -175,7 +176,7 @@ class Document:
     def to_dict(self) -> dict[str, Any]:
         """Return the document in the one form, ready for JSON."""
         record: dict[str, Any] = {} if self.id is None else {"id": self.id}
-        record |= self.meta
+        record |= {key: value for key, value in self.meta.items() if key not in DOCUMENT_KEYS}
         record["text"] = self.text
         record["sentences"] = [sentence.to_dict() for sentence in self.sentences]
         record["spans"] = [span.to_dict() for span in self.spans]
@@ -204,7 +205,7 @@ class Document:
             [read_sentence(item, index, text) for index, item in _items(record, "sentences")],
             [read_span(item, index, text) for index, item in _items(record, "spans")],
             id=name,
-            meta={key: value for key, value in record.items() if key not in _DOCUMENT_KEYS},
+            meta={key: value for key, value in record.items() if key not in DOCUMENT_KEYS},
         )
 
     def __repr__(self) -> str:

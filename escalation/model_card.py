@@ -49,6 +49,7 @@ def write_model_card(
         data,
         template_path=str(_TEMPLATE),
         name=recipe.name,
+        folder=path.parent.name,
         entity_labels=recipe.entity_labels,
         stances=recipe.stances,
         notes=Path(recipe.card_notes).read_text(encoding="utf-8").strip() if recipe.card_notes else "",

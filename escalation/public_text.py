@@ -80,6 +80,8 @@ class Reference:
         Raises:
             PublicTextError: A field is missing or of the wrong type.
         """
+        if not isinstance(record, Mapping):
+            raise PublicTextError(f"a reference must be a JSON object, not {type(record).__name__}")
         try:
             return cls(
                 Source(record["repository"], record["commit"], record["path"]),
@@ -121,6 +123,10 @@ class Reference:
         if hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() != self.sha256:
             raise PublicTextError(f"{where}: the text has another checksum than the one that was labelled")
         sentences, start = [], 0
+        if text.count("\n") + 1 != len(self.stances):
+            raise PublicTextError(
+                f"{where}: {len(self.stances)} lists of stances for {text.count(chr(10)) + 1} sentences"
+            )
         for line, stances in zip(text.split("\n"), self.stances, strict=True):
             sentences.append(Sentence(start, start + len(line), line, stances))
             start += len(line) + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -99,6 +100,15 @@ class Recipe:
             raise RecipeError(f"'trainer': {error}") from None
 
 
+class _Loader(yaml.SafeLoader):
+    """Reads numbers such as 3e-5, which YAML 1.1 takes for strings."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
+)
+
+
 def load_recipe(path: str | Path, **overrides: Any) -> Recipe:
     """Read a recipe.
 
@@ -111,7 +121,7 @@ def load_recipe(path: str | Path, **overrides: Any) -> Recipe:
         OSError: The file cannot be read.
     """
     try:
-        record = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        record = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(record, Mapping):
@@ -131,19 +141,22 @@ def _parse(record: Mapping[str, Any]) -> Recipe:
     missing = [name for name in ("name", "encoder", "train", "dev", "output") if name not in record]
     if missing:
         raise RecipeError(f"missing key {missing[0]!r}")
+    for key in ("train", "dev"):
+        if not record[key]:
+            raise RecipeError(f"{key!r} names no file")
     return Recipe(**{key: _convert(key, value, known[key]) for key, value in record.items()})
 
 
 def _convert(key: str, value: Any, kind: str) -> Any:
+    if value is None and kind.endswith("None"):
+        return None
     if kind.startswith("list[str]"):
         value = [value] if isinstance(value, str) else value
         if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
             return list(value)
     elif kind == "float":
-        try:  # YAML 1.1 reads 1e-3 as a string
+        if isinstance(value, int | float) and not isinstance(value, bool):
             return float(value)
-        except (TypeError, ValueError):
-            pass
     elif kind == "dict[str, Any]":
         if isinstance(value, Mapping):
             return dict(value)

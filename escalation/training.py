@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -34,6 +35,9 @@ from escalation.starting_point import starting_point
 from escalation.torch_runtime import TorchRuntime
 from escalation.training_data import EncodedDocument, WindowCollator, encode_documents
 from escalation.validation import validate
+
+_ERRORS_SHOWN = 20
+_OUT_OF_MEMORY = re.compile(r"out of memory|not enough memory|allocate memory")
 
 
 class TrainingError(RuntimeError):
@@ -97,17 +101,23 @@ def train_model(recipe: Recipe, *, resume: bool = False) -> dict[str, Any] | Non
         What ``metrics.json`` holds: scores on the dev documents with gold sentence borders in float32 or bfloat16
         (``gold_sentences``), from raw text with the exported graph (``raw_text``) and with the weights that it was
         made from (``raw_text_float32``), the exported graph's scores on the test documents if there are any (``test``),
-        and the training time in seconds. None in all processes but the first.
+        and the training time in seconds, that of a finished run that is resumed included. None in all processes but
+        the first.
 
     Raises:
         CorpusError: The data have errors (see :func:`~escalation.validation.validate`).
         TrainingError: Memory ran out; the message says which setting to lower.
         ValueError: The dev documents carry labels that the model does not learn.
-        OSError: A file or the encoder is missing.
+        OSError: A file or the encoder is missing, or the output folder holds checkpoints that are not to be resumed.
     """
     arguments = recipe.training_arguments()
     set_seed(arguments.seed)
     output = Path(recipe.output)
+    checkpoints = output / CHECKPOINTS
+    if not resume and checkpoints.is_dir() and get_last_checkpoint(str(checkpoints)):
+        raise FileExistsError(
+            f"{checkpoints}: holds checkpoints of an earlier run; --resume goes on, or name another folder"
+        )
     _refuse_bad_data(recipe)
     train_documents, dev_documents = read_labelled(recipe.train), read_labelled(recipe.dev)
     test_documents = read_labelled(recipe.test) if recipe.test else []
@@ -132,12 +142,11 @@ def train_model(recipe: Recipe, *, resume: bool = False) -> dict[str, Any] | Non
         data_collator=WindowCollator(tokenizer.pad_token_id, model.labels),
         compute_metrics=_metrics_of_windows(dev_encoded, encoder, decoder),
     )
-    checkpoints = output / CHECKPOINTS
     checkpoint = get_last_checkpoint(str(checkpoints)) if resume and checkpoints.is_dir() else None
     started = time.monotonic()
     with _memory_errors_explained(recipe):
         trainer.train(resume_from_checkpoint=checkpoint)
-    seconds = time.monotonic() - started
+    seconds = time.monotonic() - started + (_earlier_seconds(output) if resume else 0.0)
     predictions = trainer.predict(dev_rows).predictions
     if not trainer.is_world_process_zero():
         return None
@@ -166,10 +175,8 @@ def _refuse_bad_data(recipe: Recipe) -> None:
     splits = {"train": recipe.train, "dev": recipe.dev, "test": recipe.test}
     errors = validate(splits, entity_labels=recipe.entity_labels, stances=recipe.stances).errors
     if errors:
-        files = " ".join([*recipe.train, *recipe.dev, *recipe.test])
-        known = "" if recipe.entity_labels or recipe.stances else " --entity-labels any --stances any"
-        more = f"\n({len(errors)} errors; all of them: escalation validate {files}{known})" if len(errors) > 1 else ""
-        raise CorpusError(f"{errors[0]}{more}")
+        more = [f"and {len(errors) - _ERRORS_SHOWN} more errors"] if len(errors) > _ERRORS_SHOWN else []
+        raise CorpusError("\n".join([*map(str, errors[:_ERRORS_SHOWN]), *more]))
 
 
 def _labels(recipe: Recipe, documents: Sequence[Document]) -> LabelScheme:
@@ -186,7 +193,7 @@ def _memory_errors_explained(recipe: Recipe) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:  # torch's CPU allocator raises a bare RuntimeError
-        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "memory" not in str(error):
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not _OUT_OF_MEMORY.search(str(error)):
             raise
         size = recipe.training_arguments().per_device_train_batch_size
         raise TrainingError(
@@ -195,6 +202,12 @@ def _memory_errors_explained(recipe: Recipe) -> Iterator[None]:
             f"{recipe.window_tokens}), or set "
             "trainer.gradient_checkpointing to true"
         ) from error
+
+
+def _earlier_seconds(output: Path) -> float:
+    """Return how long a finished training took that is resumed, to be finished once more or to go on for longer."""
+    path = output / METRICS_FILE
+    return float(json.loads(path.read_text(encoding="utf-8"))["training_seconds"]) if path.is_file() else 0.0
 
 
 def _teacher_rows(recipe: Recipe, encoder: WindowEncoder, labels: LabelScheme, *, saved: bool) -> Dataset:

@@ -78,8 +78,9 @@ def validate(
     """Check files of labelled documents, each by itself and against each other.
 
     Errors: lines that are not documents; offsets outside the text; overlaps; spans that begin or end in white space,
-    cut a word or cross a sentence's border; unknown labels; empty documents; an id that comes twice; a text that is in
-    two splits. Notes: text twice in a split, sentences shared by splits, text outside sentences, rare labels.
+    cut a word or cross a sentence's border; unknown labels; empty documents; a split without any label; an id that
+    comes twice; a text that is in two splits. Notes: text twice in a split, sentences shared by splits, text outside
+    sentences, rare labels.
 
     Args:
         splits: Files by the name of their split, or files that are a split each.
@@ -93,8 +94,10 @@ def validate(
     result = Validation()
     check = _Check(result, entity_labels, stances)
     for split, paths in by_split.items():
+        labels: Counter[str] = Counter()
         for path in paths:
-            check.read_file(Path(path), split)
+            labels += check.read_file(Path(path), split)
+        check.refuse_unlabelled([os.fspath(path) for path in paths], labels)
     return result
 
 
@@ -120,7 +123,8 @@ class _Check:
         self.places_of_texts: dict[int, _Place] = {}
         self.splits_of_sentences: dict[int, str] = {}
 
-    def read_file(self, path: Path, split: str) -> None:
+    def read_file(self, path: Path, split: str) -> Counter[str]:
+        """Check a file; return how often it uses each label."""
         labels: Counter[str] = Counter()
         shared: Counter[str] = Counter()
         documents = sentences = 0
@@ -142,19 +146,20 @@ class _Check:
                 shared.update(self._splits_with_same_sentences(found.sentences, split))
         self.result.documents += documents
         self.result.sentences += sentences
-        self._note_whole_file(str(path), documents, labels, shared)
-
-    def _note_whole_file(self, path: str, documents: int, labels: Counter[str], shared: Counter[str]) -> None:
         if not documents:
-            self.result.problems.append(Problem(path, "holds no documents"))
-        elif not labels:
-            self.result.problems.append(
-                Problem(
-                    path,
-                    "no span and no stance in the whole file; if an annotation tool wrote it, "
-                    f"convert it first: escalation convert {path} converted.jsonl",
-                )
+            self.result.problems.append(Problem(str(path), "holds no documents"))
+        self._note_whole_file(str(path), labels, shared)
+        return labels
+
+    def refuse_unlabelled(self, paths: Sequence[str], labels: Counter[str]) -> None:
+        if not labels and paths and not any(problem.path in paths for problem in self.result.errors):
+            message = (
+                "no span and no stance in all its documents; if an annotation tool wrote it, "
+                f"convert it first: escalation convert {paths[0]} converted.jsonl"
             )
+            self.result.problems.append(Problem(paths[0], message))
+
+    def _note_whole_file(self, path: str, labels: Counter[str], shared: Counter[str]) -> None:
         for other, count in shared.items():
             message = (
                 f"{count} of its sentences are in {other} too; scores on one will flatter a model trained on the other"
@@ -195,8 +200,10 @@ class _Check:
         self._check_overlaps("span", [(span.start, span.end) for span in spans], place)
         if not self._check_overlaps("sentence", [(item.start, item.end) for item in sentences], place):
             self._check_sentences(text, sentences, spans, place)
-        if "id" not in record:
+        if record.get("id") is None:
             self._add(place, "no id; errors will name it by its line alone", is_error=False)
+        elif place.document is None:
+            self._add(place, f"'id' must be a string, not {type(record['id']).__name__}")
         return Document(text, tuple(sentences), tuple(spans))
 
     def _read_items(

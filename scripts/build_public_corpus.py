@@ -24,6 +24,7 @@ from escalation.public_text import PublicTextError, Source, read_references
 SENTENCE_LISTS = "unlabelled.jsonl.gz"
 HOME = "https://raw.githubusercontent.com"
 ATTEMPTS = 3
+_WORTH_TRYING_AGAIN = {408, 429, 500, 502, 503, 504}
 
 Locate = Callable[[Source], Path]
 
@@ -58,8 +59,10 @@ def download(source: Source, folder: Path, home: str, progress: Progress) -> Pat
             partial.replace(target)
             return target
         except httpx.HTTPStatusError as error:
-            partial.unlink(missing_ok=True)
-            raise DownloadError(f"{url}: the server answered {error.response.status_code}") from None
+            code = error.response.status_code
+            if code not in _WORTH_TRYING_AGAIN:
+                raise DownloadError(f"{url}: the server answered {code}") from None
+            problem = f"the server answered {code}"
         except httpx.HTTPError as error:
             problem = str(error) or type(error).__name__
     done = partial.stat().st_size if partial.is_file() else 0

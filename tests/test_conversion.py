@@ -101,3 +101,17 @@ def test_labels_of_ones_own(tmp_path: Path) -> None:
     assert {span.label for document in documents for span in document.spans} == {"PLACE", "TOLL"}
     stances = {stance for document in documents for sentence in document.sentences for stance in sentence.stances}
     assert stances == {"harm", "aid"}
+
+
+def test_a_folder_of_text_files_in_columns(tmp_path: Path) -> None:
+    folder = tmp_path / "conll2003"
+    folder.mkdir()
+    for name in ("train", "valid"):
+        (folder / f"{name}.txt").write_text(f"-DOCSTART- O\n\n{name} B-ORG\n")
+    convert(folder, tmp_path / "out", target_format="jsonl")
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["train.jsonl", "valid.jsonl"]
+    with pytest.raises(FormatError, match="holds nothing in the format spacy"):
+        convert(folder, tmp_path / "other", source_format="spacy", target_format="jsonl")
+    (folder / "train.conll").write_text("train B-ORG\n")
+    with pytest.raises(FormatError, match="two files of one name"):
+        convert(folder, tmp_path / "other", target_format="jsonl")

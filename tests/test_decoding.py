@@ -1,11 +1,13 @@
+from itertools import product
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from escalation.decoding import Decoder, bio_spans
-from escalation.encoding import EncodedBlock, Window
+from escalation.decoding import Decoder, best_tags, bio_spans
+from escalation.encoding import EncodedBlock, FloatArray, Window
 from escalation.labels import LabelScheme
 from escalation.modeling import pool_stance_logits
 
@@ -119,3 +121,36 @@ def test_the_vote_is_that_of_the_model(lengths: list[int], seed: int) -> None:
             assert ours[index] == pytest.approx(theirs[index], abs=1e-4)
         else:
             assert np.isneginf(ours[index]).all()
+
+
+def naive_best_path(probabilities: FloatArray) -> float:
+    """The probability of the best sequence of tags without stray I-, by trying all."""
+    best = 0.0
+    for path in product(range(probabilities.shape[1]), repeat=len(probabilities)):
+        before = [0, *path[:-1]]
+        if all(
+            tag == 0 or tag % 2 or (last + 1) // 2 == (tag + 1) // 2 for last, tag in zip(before, path, strict=True)
+        ):
+            best = max(best, float(np.prod([row[tag] for row, tag in zip(probabilities, path, strict=True)])))
+    return best
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 5))
+def test_tags_are_the_most_probable_legal_ones(seed: int, words: int) -> None:
+    random = np.random.default_rng(seed)
+    probabilities = random.dirichlet(np.full(5, 0.5), size=words).astype(np.float32)
+    tags = best_tags(probabilities, np.zeros(words, dtype=np.int64))
+    found = float(np.prod(probabilities[np.arange(words), tags].astype(np.float64)))
+    assert found == pytest.approx(naive_best_path(probabilities), rel=1e-4)
+    firsts, _, _ = bio_spans(tags, np.zeros(words, dtype=np.int64))
+    assert all(tags[first] % 2 for first in firsts)
+
+
+def test_sentences_are_decoded_apart() -> None:
+    inside, outside = [0.0, 0.0, 1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0, 0.0]
+    begins = [0.0, 0.6, 0.4, 0.0, 0.0]
+    probabilities = np.array([begins, inside, inside, outside], dtype=np.float32)
+    together = best_tags(probabilities, np.array([0, 0, 0, 0]))
+    assert together.tolist() == [1, 2, 2, 0]
+    apart = best_tags(np.array([begins, [0.2, 0.3, 0.5, 0.0, 0.0], outside], dtype=np.float32), np.array([0, 1, 1]))
+    assert apart.tolist() == [1, 1, 0]

@@ -241,9 +241,15 @@ def test_every_kind_of_source_file(tmp_path: Path) -> None:
 
 def test_broken_references_and_files_are_named(tmp_path: Path) -> None:
     path = tmp_path / "train.jsonl"
-    path.write_text('{"id": "a"}\n')
-    with pytest.raises(PublicTextError, match="line 1: reference 'a': missing or wrong field"):
-        list(read_references(path))
+    for line, message in (
+        ('{"id": "a"}', "reference 'a': missing or wrong field"),
+        ("[1]", "a reference must be a JSON object"),
+    ):
+        path.write_text(line + "\n")
+        with pytest.raises(PublicTextError, match=f"line 1: {message}"):
+            list(read_references(path))
+    with pytest.raises(PublicTextError, match="1 lists of stances for 2 sentences"):
+        Reference.from_dict(reference(stances=[[]])).with_text(TEXT, "here")
     broken = tmp_path / "articles.json"
     broken.write_text("[{")
     with pytest.raises(PublicTextError, match="cannot be read as such"):

@@ -52,3 +52,12 @@ def test_unknown_trainer_arguments_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "configs").glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_recipes_of_the_repository_are_valid(path: Path) -> None:
     assert load_recipe(path, output="out").training_arguments().num_train_epochs > 0
+
+
+def test_numbers_as_people_write_them_and_empty_keys(tmp_path: Path) -> None:
+    path = write(tmp_path, MINIMAL + "trainer: {learning_rate: 3e-5}\nentity_labels:\ncard_notes: null\n")
+    recipe = load_recipe(path)
+    assert recipe.training_arguments().learning_rate == 3e-5
+    assert recipe.entity_labels is None
+    with pytest.raises(RecipeError, match="'dev' names no file"):
+        load_recipe(write(tmp_path, MINIMAL.replace("[b.jsonl]", "[]")))

@@ -212,6 +212,13 @@ def test_a_document_in_train_and_dev_is_refused(tmp_path: Path, labelled_file: P
         train_model(plan)
 
 
+def test_checkpoints_of_an_earlier_run_are_not_mixed_up(
+    trained: Path, encoder_folder: Path, labelled_file: Path
+) -> None:
+    with pytest.raises(FileExistsError, match="--resume goes on"):
+        train_model(recipe(encoder_folder, labelled_file, trained))
+
+
 def test_out_of_memory_says_what_to_lower(
     tmp_path: Path, encoder_folder: Path, labelled_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,6 +54,7 @@ def test_sound_documents_have_no_errors(tmp_path: Path) -> None:
         ({"sentences": [{"start": 0, "end": 21}, {"start": 20, "end": 33}]}, "sentence 20:33 overlaps sentence 0:21"),
         ({"text": "  "}, "a document needs a text"),
         ({"text": None}, "a document needs a text"),
+        ({"id": 12}, "'id' must be a string, not int"),
     ],
 )
 def test_errors_name_line_document_and_remedy(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
@@ -61,7 +62,8 @@ def test_errors_name_line_document_and_remedy(tmp_path: Path, changes: dict[str,
         tmp_path / "a.jsonl", record(id="first", text="Jets flew.", sentences=[], spans=[]), record(**changes)
     )
     [error] = [problem for problem in validate([path]).errors if problem.line == 2]
-    assert str(error).startswith(f"{path}, line 2, document 'a': error: ")
+    named = "" if changes.keys() & {"id"} else ", document 'a'"
+    assert str(error).startswith(f"{path}, line 2{named}: error: ")
     assert message in error.message
 
 
@@ -124,6 +126,13 @@ def test_rare_labels_and_text_outside_sentences_are_noted(tmp_path: Path) -> Non
 @pytest.mark.parametrize("content", ["", '{"id": "a", "text": "Jets flew.", "label": [[0, 4, "WEAPON"]]}'])
 def test_files_without_documents_or_labels(tmp_path: Path, content: str) -> None:
     assert len(validate([written(tmp_path / "a.jsonl", content)]).errors) == 1
+
+
+def test_a_file_of_negatives_beside_labelled_ones_is_fine(tmp_path: Path) -> None:
+    negatives = written(tmp_path / "b.jsonl", record(id="b", text="It rained.", sentences=[], spans=[]))
+    labelled = written(tmp_path / "a.jsonl", record())
+    assert not validate({"train": [labelled, negatives]}).errors
+    assert len(validate([labelled, negatives]).errors) == 1
 
 
 def test_the_command_prints_problems_and_says_how_it_ended(tmp_path: Path) -> None:

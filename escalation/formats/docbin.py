@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from escalation.document import NO_STANCE, Document, DocumentError
-from escalation.formats.base import Format, FormatError, Losses, Stances, replace_surrogates
+from escalation.formats.base import ConversionWarning, Format, FormatError, Losses, Stances, replace_surrogates
 from escalation.formats.ranges import LabelledRange, document_from_ranges, document_to_ranges
 
 if TYPE_CHECKING:
@@ -93,11 +94,11 @@ def read_docbin(path: Path, stances: Stances) -> Iterator[Document]:
 
     try:
         docs = DocBin().from_disk(path)
-    except (ValueError, TypeError, KeyError, EOFError) as error:
-        raise FormatError(f"{path}: not a DocBin, or cut short: {error}") from None
-    except Exception as error:  # zlib and msgpack have error classes of their own
+    except Exception as error:  # zlib's, msgpack's and spaCy's errors share no base class
         raise FormatError(f"{path}: not a DocBin, or cut short: {error}") from None
     for number, doc in enumerate(docs.get_docs(Vocab()), start=1):
+        for group in doc.spans.keys() - {_GROUP}:
+            warnings.warn(f"{path}: document {number}: its span group {group!r} is not read", ConversionWarning, 2)
         ranges = [LabelledRange(span.start_char, span.end_char, span.label_) for span in doc.ents]
         if _GROUP in doc.spans:
             ranges += [LabelledRange(span.start_char, span.end_char, span.label_) for span in doc.spans[_GROUP]]

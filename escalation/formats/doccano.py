@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from escalation.corpus import replace_when_done
-from escalation.document import Document
+from escalation.document import Document, DocumentError
 from escalation.formats.base import Format, Losses, Stances
 from escalation.formats.json_lines import errors_named, first_record, json_line, read_json_lines
 from escalation.formats.ranges import LabelledRange, document_from_ranges, document_to_ranges
@@ -51,6 +51,8 @@ def read_doccano(path: Path, stances: Stances) -> Iterator[Document]:
                 start, end, label = (
                     (item["start_offset"], item["end_offset"], item["label"]) if isinstance(item, dict) else item
                 )
+                if not 0 <= start < end <= offsets[-1]:
+                    raise DocumentError(f"{label!r} at {start}:{end} is empty or outside the text")
                 ranges.append(LabelledRange(bisect_left(offsets, start), bisect_left(offsets, end), label))
             name = record.get(_NAME, record.get("id"))
             yield document_from_ranges(

@@ -7,14 +7,17 @@ named ``text`` and ``Labels`` named ``label``; a range may hold several labels (
 from __future__ import annotations
 
 import json
+import re
+import warnings
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from itertools import groupby
+from itertools import accumulate, groupby
 from pathlib import Path
 from typing import Any
 
 from escalation.corpus import replace_when_done
-from escalation.document import Document
-from escalation.formats.base import Format, FormatError, Losses, Stances, first_line
+from escalation.document import Document, DocumentError
+from escalation.formats.base import ConversionWarning, Format, FormatError, Losses, Stances, first_line
 from escalation.formats.doccano import utf16_offsets
 from escalation.formats.json_lines import errors_named, json_line
 from escalation.formats.ranges import LabelledRange, document_from_ranges, document_to_ranges
@@ -48,7 +51,11 @@ def _region(name: str, text: str, start: int, end: int, labels: list[str]) -> di
 
 
 def read_label_studio(path: Path, stances: Stances) -> Iterator[Document]:
-    """Read an export; of a task's annotations the first that was not cancelled counts, else its first prediction."""
+    """Read an export.
+
+    Of a task's annotations the first that was not cancelled counts; a task without any has its first prediction. Tasks
+    whose annotations were all cancelled are left out, with a warning.
+    """
     try:
         tasks = json.loads(path.read_bytes().decode("utf-8-sig"))
     except ValueError as error:
@@ -59,40 +66,59 @@ def read_label_studio(path: Path, stances: Stances) -> Iterator[Document]:
         with errors_named(f"{path}, task {number}"):
             data = task.get("data", task)
             text: str = data[_TEXT]
-            ranges = [item for value in _values(task) for item in _ranges(text, value)]
-            name = data.get(_NAME, task.get("id"))
+            values = _values(task)
+            if values is None:
+                warnings.warn(f"{path}, task {number}: skipped by its annotators; left out", ConversionWarning, 2)
+                continue
+            ranges = [item for value in values for item in _ranges(text, value)]
+            name = data.get(_NAME, data.get("id", task.get("id")))
             yield document_from_ranges(
                 text, ranges, stances, id=None if name is None else str(name), meta=_further_fields(data, task)
             )
 
 
-def _values(task: dict[str, Any]) -> list[dict[str, Any]]:
+def _values(task: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """Return the labelled regions of a task, or None where its annotators skipped it."""
     if "data" not in task:
         return task.get(_LABEL) or []
-    done = [item for item in task.get("annotations") or [] if not item.get("was_cancelled")]
+    annotations = task.get("annotations") or []
+    done = [item for item in annotations if not item.get("was_cancelled")]
+    if annotations and not done:
+        return None
     chosen = (done or task.get("predictions") or [{}])[0]
-    return [region["value"] for region in chosen.get("result", []) if "start" in region.get("value", {})]
+    return [region["value"] for region in chosen.get("result", []) if "labels" in region.get("value", {})]
 
 
 def _ranges(text: str, value: dict[str, Any]) -> Iterator[LabelledRange]:
-    start, end = value["start"], value["end"]
-    if "text" in value and text[start:end] != value["text"]:
-        # Older versions count UTF-16 code units.
-        offsets = utf16_offsets(text)
-        if start in offsets and end in offsets and text[offsets.index(start) : offsets.index(end)] == value["text"]:
-            start, end = offsets.index(start), offsets.index(end)
+    start, end = _borders(text, value)
     for label in value["labels"]:
         yield LabelledRange(start, end, label)
 
 
+def _borders(text: str, value: dict[str, Any]) -> tuple[int, int]:
+    """Return the borders of a region in characters; its text tells how the tool counted.
+
+    Versions differ: some count UTF-16 code units, and browsers fold a carriage return and line feed into one.
+    """
+    start, end, words = value["start"], value["end"], value.get("text")
+    if words is None or text[start:end] == words:
+        return start, end
+    folded = [0, *accumulate(text[place : place + 2] != "\r\n" for place in range(len(text)))]
+    for offsets in (utf16_offsets(text), folded):
+        place, stop = bisect_left(offsets, start), bisect_left(offsets, end)
+        if text[place:stop].replace("\r\n", "\n") == words.replace("\r\n", "\n"):
+            return place, stop
+    raise DocumentError(f"the region {start}:{end} says {words!r}, but the text there is {text[start:end]!r}")
+
+
 def _further_fields(data: dict[str, Any], task: dict[str, Any]) -> dict[str, Any]:
-    short_form = {"id", _LABEL, "annotator", "annotation_id", "created_at", "updated_at", "lead_time"}
-    own = {_TEXT, _NAME} | (short_form if data is task else set())
+    short_form = {_LABEL, "annotator", "annotation_id", "created_at", "updated_at", "lead_time"}
+    own = {"id", _TEXT, _NAME} | (short_form if data is task else set())
     return {key: value for key, value in data.items() if key not in own}
 
 
 def _recognises(path: Path) -> bool:
-    return path.is_file() and first_line(path).startswith("[")
+    return path.is_file() and re.match(r"\[\s*([{\]]|$)", first_line(path)) is not None
 
 
 LABEL_STUDIO = Format("label-studio", "Label Studio", (".json",), read_label_studio, write_label_studio, _recognises)

@@ -17,6 +17,7 @@ from escalation.formats.ranges import LabelledRange, document_from_ranges, docum
 
 _NAME = "id"
 _SIGNS = ("_input_hash", "_task_hash", "_view_id", "answer", "tokens")
+_OWN_FIELDS = {"text", "spans", "meta", "options", "accept", "config", "_session_id", "_annotator_id", *_SIGNS}
 
 
 def write_prodigy(documents: Iterable[Document], path: Path, stances: Stances) -> Losses:
@@ -40,7 +41,8 @@ def read_prodigy(path: Path, stances: Stances) -> Iterator[Document]:
         if task.get("answer", "accept") != "accept":
             continue
         with errors_named(f"{path}, line {line}"):
-            meta = dict(task.get("meta") or {})
+            fields = {key: value for key, value in task.items() if key not in _OWN_FIELDS and key[0] != "_"}
+            meta = {**fields, **(task.get("meta") or {})}
             name = meta.pop(_NAME, None)
             ranges = [LabelledRange(span["start"], span["end"], span["label"]) for span in task.get("spans") or []]
             yield document_from_ranges(task["text"], ranges, stances, id=None if name is None else str(name), meta=meta)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from escalation.document import NO_STANCE, Document, DocumentError, Sentence, Span
+from escalation.document import DOCUMENT_KEYS, NO_STANCE, Document, DocumentError, Sentence, Span
 from escalation.formats.base import FormatError, Losses, Stances, count_predictions
 from escalation.sentences import uncovered_text, with_sentences
 
@@ -40,6 +40,9 @@ def document_to_ranges(document: Document, stances: Stances, losses: Losses) -> 
         losses["stretches of text outside all sentences (read again as sentences)"] += uncovered
     else:
         losses["documents without sentences (read again with sentences)"] += uncovered
+    losses["spans with white space at an edge (read again without)"] += sum(
+        span.text != span.text.strip() for span in document.spans
+    )
     for span in document.spans:
         if span.label in (*stances, NO_STANCE):
             raise FormatError(f"document {document.id!r}: {span.label!r} is the label of a span and of sentences")
@@ -69,19 +72,20 @@ def document_from_ranges(
 ) -> Document:
     """Build a document from labelled ranges.
 
-    Text that no sentence covers is split into sentences without a stance.
+    Text that no sentence covers is split into sentences without a stance. Spans lose the white space at their edges,
+    and those that come twice are read once.
 
     Args:
         text: The document's text.
         ranges: Its ranges; those of a sentence in the order of salience.
         stances: The labels that are stances.
         id: Name of the document.
-        meta: Further fields to keep.
+        meta: Further fields to keep; those with names of the one form are left out.
 
     Raises:
         DocumentError: Ranges lie outside the text, or those of sentences or of spans overlap.
     """
-    spans: list[Span] = []
+    spans: dict[LabelledRange, Span] = {}
     held: dict[tuple[int, int], list[str]] = {}
     for start, end, label in ranges:
         if not 0 <= start < end <= len(text):
@@ -90,7 +94,16 @@ def document_from_ranges(
             named = held.setdefault((start, end), [])
             if label != NO_STANCE and label not in named:
                 named.append(label)
-        else:
-            spans.append(Span(start, end, label, text[start:end]))
+        elif words := text[start:end].strip():
+            start = text.index(words, start)
+            end = start + len(words)
+            spans[LabelledRange(start, end, label)] = Span(start, end, label, words)
     labelled = [Sentence(start, end, text[start:end], tuple(named)) for (start, end), named in sorted(held.items())]
-    return with_sentences(Document.build(text, labelled, spans, id=id, meta=meta))
+    kept = {key: value for key, value in (meta or {}).items() if key not in DOCUMENT_KEYS}
+    try:
+        return with_sentences(Document.build(text, labelled, spans.values(), id=id, meta=kept))
+    except DocumentError as error:
+        raise DocumentError(
+            f"{error}; labels are {', '.join(sorted({item.label for item in spans}))}: "
+            "if stances of sentences are among them, name all stances with --stances"
+        ) from None

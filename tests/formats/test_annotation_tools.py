@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from escalation.document import Document, Sentence, Span
-from escalation.formats import FORMATS, FormatError, Losses
+from escalation.formats import FORMATS, ConversionWarning, FormatError, Losses
 
 STANCES = ("harm", "aid")
 TEXT = "🚀 Shells hit Derna. Trucks came. It rained."
@@ -85,6 +85,39 @@ def test_label_studio_takes_predictions_where_nobody_annotated(tmp_path: Path) -
     assert [span.text for span in document.spans] == ["Derna"]
 
 
+def test_label_studio_tasks_that_annotators_skipped_are_left_out(tmp_path: Path) -> None:
+    skipped = {"id": 1, "data": {"text": TEXT}, "annotations": [{"was_cancelled": True, "result": []}]}
+    kept = {"id": 2, "data": {"text": TEXT}, "annotations": [{"result": []}]}
+    with pytest.warns(ConversionWarning, match="task 1: skipped by its annotators"):
+        documents = read("label-studio", tmp_path / "a.json", [skipped, kept])
+    assert [document.id for document in documents] == ["2"]
+
+
+def test_label_studio_data_with_a_name_of_its_own_and_regions_without_labels(tmp_path: Path) -> None:
+    choices = {"type": "choices", "value": {"start": 0, "end": 3, "text": "x", "choices": ["sure"]}}
+    task = {"id": 5, "data": {"id": 12, "text": TEXT, "spans": "no"}, "annotations": [{"result": [choices]}]}
+    [document] = read("label-studio", tmp_path / "a.json", [task])
+    assert document.id == "12"
+    assert Document.from_dict(document.to_dict()) == document
+
+
+def test_label_studio_counts_a_line_break_of_two_characters_as_one(tmp_path: Path) -> None:
+    region = label_studio_result(3, 9, "Rebels", "ACTOR")
+    task = {"data": {"text": "A.\r\nRebels fired."}, "annotations": [{"result": [region]}]}
+    [document] = read("label-studio", tmp_path / "a.json", [task])
+    assert [(span.start, span.text) for span in document.spans] == [(4, "Rebels")]
+    region["value"]["text"] = "Tigers"
+    with pytest.raises(FormatError, match="task 1: the region 3:9 says 'Tigers', but the text there is"):
+        read("label-studio", tmp_path / "a.json", [task])
+
+
+def test_white_space_at_the_edges_of_spans_is_left_out_and_doubles_are_read_once(tmp_path: Path) -> None:
+    record = {"text": " Rebels fled. They hid.\n", "label": [[0, 7, "A"], [1, 7, "A"], [18, 24, "A"], [13, 14, "A"]]}
+    [document] = read("doccano", tmp_path / "a.jsonl", record)
+    assert [span.text for span in document.spans] == ["Rebels", "hid."]
+    assert len(document.sentences) == 2
+
+
 def test_prodigy_leaves_out_what_was_rejected(tmp_path: Path) -> None:
     spans = [
         {"start": 13, "end": 18, "token_start": 3, "token_end": 3, "label": "PLACE"},
@@ -92,11 +125,11 @@ def test_prodigy_leaves_out_what_was_rejected(tmp_path: Path) -> None:
         {"start": 20, "end": 32, "label": "aid"},
         {"start": 20, "end": 32, "label": "harm"},
     ]
-    task = {"text": TEXT, "spans": spans, "tokens": [], "_input_hash": 1, "meta": {"source": "us"}}
+    task = {"text": TEXT, "spans": spans, "tokens": [], "_input_hash": 1, "id": "p1", "meta": {"source": "us"}}
     lines = [json.dumps({**task, "answer": answer}) for answer in ("accept", "reject", "ignore")]
     [document] = read("prodigy", tmp_path / "a.jsonl", "\n".join(lines))
     assert found(document) == EXPECTED
-    assert document.meta == {"source": "us"}
+    assert (document.id, document.meta) == ("p1", {"source": "us"})
 
 
 def test_brat(tmp_path: Path) -> None:
@@ -142,8 +175,10 @@ def test_spacy_entities_and_sentences_without_our_stances(tmp_path: Path) -> Non
     nlp.add_pipe("sentencizer")
     doc = nlp("Shells hit Derna. Trucks came.")
     doc.set_ents([doc.char_span(11, 16, label="GPE")])
+    doc.spans["sc"] = [doc[0:1]]
     DocBin(docs=[doc]).to_disk(tmp_path / "a.spacy")
-    [document] = FORMATS["spacy"].read(tmp_path / "a.spacy", STANCES)
+    with pytest.warns(ConversionWarning, match="its span group 'sc' is not read"):
+        [document] = FORMATS["spacy"].read(tmp_path / "a.spacy", STANCES)
     assert found(document) == ([("Derna", "GPE")], [("Shells hit Derna.", ()), ("Trucks came.", ())])
 
 
@@ -165,7 +200,14 @@ def test_our_docbin_is_what_spacy_trains_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "file", "content", "message"),
     [
-        ("doccano", "a.jsonl", '{"text": "x", "label": [[0, 9, "A"]]}', "line 1: 'A' at 0:1|outside the text"),
+        ("doccano", "a.jsonl", '{"text": "x", "label": [[0, 9, "A"]]}', "line 1: 'A' at 0:9 is empty or outside"),
+        ("doccano", "a.jsonl", '{"text": "x", "label": [[-1, 1, "A"]]}', "line 1: 'A' at -1:1 is empty or outside"),
+        (
+            "doccano",
+            "a.jsonl",
+            '{"text": "x y", "label": [[0, 1, "A"], [0, 3, "B"]]}',
+            "name all stances with --stances",
+        ),
         ("doccano", "a.jsonl", '{"text": "x", "label": [[0, "A"]]}', "line 1: a field is of the wrong type"),
         ("doccano", "a.jsonl", '{"label": []}', "line 1: the field 'data' is missing"),
         ("doccano", "a.jsonl", "[]", "line 1: expected a JSON object"),
