@@ -5,7 +5,7 @@
 >>> document.sentences[0].stance
 'escalation'
 >>> document.weapons
-(Span('Leopard 2 tanks', WEAPON, 0.99),)
+(Span('Leopard 2 tanks', WEAPON, 1.00),)
 """
 
 from escalation.conversion import convert

@@ -1,6 +1,6 @@
 """Compare sentence splitters: boundary F1 on labelled documents with their sentences joined by spaces, and speed.
 
-``python scripts/compare_segmenters.py ../shared/corpus/dev.jsonl`` prints a Markdown table. Rounds of the splitters
+``python scripts/compare_segmenters.py data/public/text/dev.jsonl`` prints a Markdown table. Rounds of the splitters
 are interleaved and the median counts, so that a busy machine slows all of them alike.
 """
 
