@@ -290,16 +290,16 @@ def _with_progress(items: Iterable[Any], what: str, total: int | None = None) ->
 
 
 @contextmanager
-def _one_line_errors(extra: str = "train") -> Iterator[None]:
+def _one_line_errors(extra: str | None = None) -> Iterator[None]:
     """Turn the errors that users can mend into one line and exit code 2.
 
     Args:
-        extra: The extra that installs what a missing module belongs to, where the module does not tell.
+        extra: The extra that the command needs; None where the missing module tells.
     """
     try:
         yield
     except ImportError as error:
-        extra = _EXTRAS.get(error.name or "", extra)
+        extra = extra or _EXTRAS.get(error.name or "", "train")
         hint = (
             f"this needs {error.name}, which is not installed: "
             f"pip install 'escalation[{extra}]', or '.[{extra}]' in a clone of the repository"
