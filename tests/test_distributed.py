@@ -30,10 +30,10 @@ def launched(tmp_path: Path, encoder: Path, data: Path, processes: int) -> dict[
 
 def test_two_processes_train_what_one_does(tmp_path: Path, encoder_folder: Path, labelled_file: Path) -> None:
     one, two = (launched(tmp_path, encoder_folder, labelled_file, processes) for processes in (1, 2))
-    assert one["gold_sentences"]["spans"]["micro"]["f1"] > 0.7
+    assert one["gold_sentences"]["spans"]["micro"]["f1"] > 0.6
     for kind, name in (("spans", "micro"), ("stances", "macro_f1")):
         single, double = (metrics["gold_sentences"][kind][name] for metrics in (one, two))
         if kind == "spans":
             single, double = single["f1"], double["f1"]
-        assert abs(single - double) < 0.15
+        assert abs(single - double) < 0.25
     assert two["gold_sentences"] == two["raw_text_float32"], "windows of two processes are put together in order"
