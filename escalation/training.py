@@ -199,8 +199,7 @@ def _memory_errors_explained(recipe: Recipe) -> Iterator[None]:
         raise TrainingError(
             f"out of memory: lower trainer.per_device_train_batch_size (now {size}; "
             "trainer.gradient_accumulation_steps makes up for it), then window_tokens (now "
-            f"{recipe.window_tokens}), or set "
-            "trainer.gradient_checkpointing to true"
+            f"{recipe.window_tokens})"
         ) from error
 
 
