@@ -99,26 +99,69 @@ def evaluate(
     model: Annotated[str, typer.Argument(help="Shipped model, model folder or Hub id.")],
     data: Annotated[list[Path], typer.Argument(help="JSON Lines files of labelled documents.")],
     json_output: Annotated[Path | None, typer.Option("--json", help="Also write all scores to this JSON file.")] = None,
+    errors: Annotated[Path | None, typer.Option(help="Also list all errors in this Markdown file.")] = None,
+    plots: Annotated[
+        Path | None, typer.Option(help="Also write confusion matrix and reliability plot as PNG into this folder.")
+    ] = None,
+    train_files: Annotated[
+        list[Path] | None,
+        typer.Option("--train", help="What the model was trained on, to tell seen names from new ones (repeatable)."),
+    ] = None,
+    group_by: Annotated[
+        str, typer.Option("--by", help="Field of the documents to break the scores down by.")
+    ] = "source",
     device: Device = "auto",
     runtime: RuntimeOption = "auto",
     threads: Threads = None,
 ) -> None:
     """Score a model on labelled documents, from raw text: exact-match spans and stances."""
     with _one_line_errors(extra="evaluate"):
-        from escalation.display import console_for, render_scores
-        from escalation.evaluation import evaluate_predictor, read_labelled, score_rows
+        from escalation.display import console_for, render_report
+        from escalation.error_list import list_errors
+        from escalation.evaluation import read_labelled
         from escalation.predictor import load
+        from escalation.report import full_report
 
         documents = read_labelled(data)
+        train = read_labelled(train_files) if train_files else []
         predictor = load(model, device, runtime, threads=threads)
-        scores = evaluate_predictor(
-            predictor, documents, lambda texts: _with_progress(texts, "articles", len(documents))
-        )
-        console_for().print(render_scores(score_rows(scores)))
+        texts = _with_progress([document.text for document in documents], "articles")
+        predicted = list(predictor.stream(texts))
+        report = full_report(documents, predicted, predictor.decoder.labels, train=train, group_by=group_by)
+        console_for().print(render_report(report))
         if json_output is not None:
             with replace_when_done(json_output) as file:
-                json.dump(scores, file, indent=2)
+                json.dump(report, file, indent=2)
                 file.write("\n")
+        if errors is not None:
+            with replace_when_done(errors) as file:
+                file.writelines(f"{line}\n" for line in list_errors(documents, predicted))
+        if plots is not None:
+            from escalation.plots import write_plots
+
+            write_plots(report, plots)
+
+
+@app.command()
+def calibrate(
+    model: Annotated[str, typer.Argument(help="Model folder; its config.json is changed.")],
+    data: Annotated[list[Path], typer.Argument(help="Labelled documents that the model was not trained on.")],
+    device: Device = "auto",
+    runtime: RuntimeOption = "auto",
+    threads: Threads = None,
+) -> None:
+    """Fit probabilities and thresholds to labelled documents of the kind that is to be read."""
+    with _one_line_errors(extra="evaluate"):
+        from escalation.calibrate import calibrate as calibrate_model
+        from escalation.evaluation import read_labelled
+        from escalation.model_folder import ModelFolder
+        from escalation.runtime import load_runtime
+
+        folder = ModelFolder.open(model)
+        scorer = load_runtime(folder, device=device, runtime=runtime, threads=threads)
+        fitted = calibrate_model(folder, scorer, read_labelled(data))
+        for stance, threshold in fitted.thresholds.items():
+            typer.echo(f"{stance}: holds from a probability of {threshold:.2f}")
 
 
 @app.command()
@@ -145,8 +188,7 @@ def train(
     with _one_line_errors(extra="train"):
         if (config is None) == (config_option is None):
             _fail("name one recipe, such as --config configs/finetune.yaml")
-        from escalation.display import console_for, render_scores
-        from escalation.evaluation import score_rows
+        from escalation.display import console_for, render_report
         from escalation.recipe import load_recipe
         from escalation.training import TrainingError, train_model
 
@@ -160,7 +202,7 @@ def train(
         except KeyboardInterrupt:
             _fail("interrupted; the same command with --resume goes on from the last checkpoint")
         if metrics is not None:
-            console_for().print(render_scores(score_rows(metrics["raw_text"])))
+            console_for().print(render_report(metrics["raw_text"]))
             typer.echo(f"model folder: {recipe.output}", err=True)
 
 

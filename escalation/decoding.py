@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from escalation.calibration import Calibration, lines_for, logit, sigmoid
 from escalation.document import Sentence, Span, Word
 from escalation.encoding import EncodedBlock, FloatArray, IntArray
 from escalation.labels import LabelScheme
@@ -22,10 +23,16 @@ class Decoder:
     Args:
         labels: Which labels the scores are for.
         thresholds: For each stance, the least probability at which it holds.
+        calibration: How scores become probabilities; by default they are taken as they are.
     """
 
-    def __init__(self, labels: LabelScheme, thresholds: Mapping[str, float]) -> None:
+    def __init__(
+        self, labels: LabelScheme, thresholds: Mapping[str, float], calibration: Calibration | None = None
+    ) -> None:
         self.labels = labels
+        calibration = calibration or Calibration()
+        self._stance_lines = lines_for(labels.stances, calibration.stances)
+        self._span_lines = lines_for(labels.entity_labels, calibration.spans)
         self.thresholds = np.array([thresholds[stance] for stance in labels.stances], dtype=np.float32)
 
     def decode(self, text: str, block: EncodedBlock, scores: FloatArray) -> tuple[list[Sentence], list[Span]]:
@@ -59,7 +66,8 @@ class Decoder:
 
     def stance_probabilities(self, block: EncodedBlock, scores: FloatArray) -> FloatArray:
         """Return the probability of each stance for each sentence, shape ``(sentences, stances)``."""
-        return _sigmoid(self.stance_logits(scores, block.sentences, len(block.bounds)))
+        slopes, intercepts = self._stance_lines
+        return sigmoid(self.stance_logits(scores, block.sentences, len(block.bounds)) * slopes + intercepts)
 
     def stance_logits(self, scores: FloatArray, sentences: IntArray, count: int) -> FloatArray:
         """Let the tokens of each sentence vote: the mean of their values under the softmax of their weights.
@@ -144,12 +152,14 @@ class Decoder:
         firsts, lasts, kinds = bio_spans(best_tags(probabilities, sentences), sentences)
         ends = block.ends[np.append(words[1:], len(block.ids)) - 1]
         by_kind = probabilities[:, 1::2] + probabilities[:, 2::2]
+        slopes, intercepts = (values[kinds] for values in self._span_lines)
+        span_scores = sigmoid(logit(_range_means(by_kind, firsts, lasts, kinds)) * slopes + intercepts)
         spans = []
         for start, end, kind, score in zip(
             block.starts[words[firsts]].tolist(),
             ends[lasts].tolist(),
             kinds.tolist(),
-            _range_means(by_kind, firsts, lasts, kinds).tolist(),
+            span_scores.tolist(),
             strict=True,
         ):
             start, end = _trim(text, start, end)
@@ -249,7 +259,3 @@ def _range_means(values: FloatArray, firsts: IntArray, lasts: IntArray, columns:
 def _softmax(logits: FloatArray) -> FloatArray:
     exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), dtype=np.float32)
-
-
-def _sigmoid(logits: FloatArray) -> FloatArray:
-    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(logits, -80.0, 80.0))), dtype=np.float32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from escalation.document import NO_STANCE, Document, Sentence, Span
+from escalation.score_table import GroupRow, ScoreRow, group_rows, score_rows, span_rows
 
 _STANCE_STYLES = {"escalation": "red", "retaliation": "magenta", "diplomacy": "green", NO_STANCE: "dim"}
 _LABEL_STYLES = {"WEAPON": "bold red", "ACTOR": "bold blue"}
@@ -46,19 +47,47 @@ def render_document(document: Document, *, brackets: bool) -> RenderableType:
     return Group(Rule(title, align="left", style="dim"), table, *summary)
 
 
-def render_scores(rows: Iterable[tuple[str, float | None, float | None, float, int]]) -> Table:
-    """Return the scores as a table.
+def render_report(report: dict[str, Any]) -> RenderableType:
+    """Return an evaluation as tables.
 
     Args:
-        rows: Name, precision, recall, F1 (or the only figure), support.
+        report: What :func:`~escalation.report.full_report` returned.
     """
+    errors = ", ".join(f"{kind} {found['error']:.3f}" for kind, found in report["calibration"].items())
+    groups = list(group_rows(report))
+    return Group(
+        _score_table(score_rows(report)),
+        _score_table(span_rows(report)),
+        *([_group_table(groups)] if groups else []),
+        Text(f"expected calibration error: {errors}"),
+    )
+
+
+def _score_table(rows: Iterable[ScoreRow]) -> Table:
     table = Table()
     table.add_column("")
-    for name in ("precision", "recall", "F1 / value", "support"):
+    for name in ("precision", "recall", "F1 / value", "95% interval", "support"):
         table.add_column(name, justify="right")
-    for name, *figures, support in rows:
-        table.add_row(name, *("" if figure is None else f"{figure:.3f}" for figure in figures), str(support))
+    for row in rows:
+        interval = "" if row.interval is None else f"{row.interval[0]:.3f} - {row.interval[1]:.3f}"
+        figures = (_figure(value) for value in (row.precision, row.recall, row.value))
+        table.add_row(row.name, *figures, interval, str(row.support))
     return table
+
+
+def _group_table(groups: Sequence[GroupRow]) -> Table:
+    table = Table()
+    table.add_column("")
+    for name in ("sentences", *(f"{label} F1" for label in groups[0].span_f1), "stance macro-F1", "primary accuracy"):
+        table.add_column(name, justify="right")
+    for group in groups:
+        figures = [*group.span_f1.values(), group.macro_f1, group.primary_accuracy]
+        table.add_row(_printable(group.name), str(group.sentences), *map(_figure, figures))
+    return table
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
 
 
 def console_for(file: Any = None, *, stderr: bool = False) -> Console:

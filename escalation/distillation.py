@@ -57,7 +57,7 @@ def _targets(
             teacher.encoder.encode(item.text, [(sentence.start, sentence.end) for sentence in item.sentences])
             for item in documents[first : first + _DOCUMENTS_AT_ONCE]
         ]
-        windows = [teacher.encoder.window_ids(block, window) for block in blocks for window in block.windows]
+        windows = [teacher.encoder.window_inputs(block, window) for block in blocks for window in block.windows]
         window_scores = iter(teacher.runtime.score(windows))
         for block in blocks:
             scores = teacher.encoder.gather(block, [next(window_scores) for _ in block.windows])

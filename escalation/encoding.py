@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import cache
 from typing import NamedTuple
 
@@ -22,6 +23,17 @@ _REPLACEMENT = "\ufffd"
 _CODES = 0x10000
 _LONGEST_PIECE = 10_000
 """Characters that the tokenizer is given at once: its working memory is a hundred times its input."""
+
+
+class Shape(IntEnum):
+    """How a word is written: what an encoder that folds capital letters cannot see in its token ids."""
+
+    OTHER = 0
+    LOWER = 1
+    TITLE = 2
+    CAPITALS = 3
+    MIXED = 4
+    DIGITS = 5
 
 
 class Window(NamedTuple):
@@ -51,6 +63,7 @@ class EncodedBlock:
         ends: One past the last character of each token, shape ``(tokens,)``.
         sentences: Index into ``bounds`` of the sentence of each token, ascending, shape ``(tokens,)``.
         begins_word: False where a token continues the word of the token before it, shape ``(tokens,)``.
+        shapes: :class:`Shape` of the word that each token belongs to, shape ``(tokens,)``.
         windows: Windows in order; what they keep covers every token exactly once.
     """
 
@@ -60,6 +73,7 @@ class EncodedBlock:
     ends: IntArray
     sentences: IntArray
     begins_word: BoolArray
+    shapes: IntArray
     windows: list[Window]
 
 
@@ -110,20 +124,29 @@ class WindowEncoder:
         offsets += np.repeat(np.array([start for _, start, _ in pieces], dtype=np.int64), lengths)[:, None]
         sentences = np.repeat(np.array([index for index, _, _ in pieces], dtype=np.int64), lengths)
         starts, ends, begins_word = _words(text, bounds, offsets, sentences)
+        shapes = word_shapes(text, starts, ends, begins_word)
         lengths_by_sentence = np.bincount(sentences, minlength=len(bounds)).tolist()
         windows = list(pack_windows(lengths_by_sentence, self.capacity, self.overlap))
-        return EncodedBlock(bounds, ids, starts, ends, sentences, begins_word, windows)
+        return EncodedBlock(bounds, ids, starts, ends, sentences, begins_word, shapes, windows)
 
-    def window_ids(self, block: EncodedBlock, window: Window) -> IntArray:
-        """Return what the encoder reads: the window's token ids between the special tokens."""
-        return np.concatenate([self.prefix, block.ids[window.start : window.stop], self.suffix])
+    def window_inputs(self, block: EncodedBlock, window: Window) -> IntArray:
+        """Return what the model reads, special tokens included.
+
+        Returns:
+            Token ids in the first row and word shapes in the second, shape ``(2, tokens)``.
+        """
+        inputs = np.zeros((2, len(self.prefix) + window.stop - window.start + len(self.suffix)), dtype=np.int64)
+        text = slice(len(self.prefix), inputs.shape[1] - len(self.suffix))
+        inputs[0] = np.concatenate([self.prefix, block.ids[window.start : window.stop], self.suffix])
+        inputs[1, text] = block.shapes[window.start : window.stop]
+        return inputs
 
     def gather(self, block: EncodedBlock, scores: Sequence[FloatArray]) -> FloatArray:
         """Put the scores of a block's windows together again.
 
         Args:
             block: The block.
-            scores: For each window the scores of what :meth:`window_ids` returned, shape ``(length, columns)``;
+            scores: For each window the scores of what :meth:`window_inputs` returned, shape ``(length, columns)``;
                 rows of padding may follow.
 
         Returns:
@@ -208,8 +231,7 @@ def _words(
     if not len(offsets):
         return starts, ends, np.empty(0, dtype=np.bool_)
     base = bounds[0][0]
-    codes = np.frombuffer(text[base : bounds[-1][1]].encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-    codes = np.minimum(codes, _CODES - 1)
+    codes = np.minimum(_codes(text[base : bounds[-1][1]]), _CODES - 1)
     for index in np.flatnonzero(_table(str.isspace)[codes[np.minimum(starts - base, len(codes) - 1)]]):
         token = text[starts[index] : ends[index]]
         if token.strip():
@@ -220,6 +242,45 @@ def _words(
     between = breaks[np.minimum(starts[1:] - base + 1, len(codes))] - breaks[np.maximum(ends[:-1] - base - 1, 0)]
     continues = (sentences[1:] == sentences[:-1]) & ((between == 0) | (starts[1:] == ends[1:]))
     return starts, ends, np.concatenate([[True], ~continues])
+
+
+def word_shapes(text: str, starts: IntArray, ends: IntArray, begins_word: BoolArray) -> IntArray:
+    """Return the :class:`Shape` of the word that each token belongs to.
+
+    Args:
+        text: The document's whole text.
+        starts: First character of each token, shape ``(tokens,)``.
+        ends: One past the last character of each token, shape ``(tokens,)``.
+        begins_word: False where a token continues the word of the token before it, shape ``(tokens,)``.
+
+    Returns:
+        Shapes, shape ``(tokens,)``.
+    """
+    if not len(starts):
+        return np.empty(0, dtype=np.int64)
+    words = np.flatnonzero(begins_word)
+    base = int(starts[0])
+    first = starts[words] - base
+    last = np.maximum(ends[np.append(words[1:], len(ends)) - 1] - base, first)
+    codes = np.minimum(_codes(text[base : base + int(last.max())]), _CODES - 1)
+    codes = np.append(codes, 0)  # a last token of white space alone begins at the end
+
+    def count(test: Callable[[str], bool]) -> IntArray:
+        totals = np.concatenate([[0], np.cumsum(_table(test)[codes])])
+        return np.asarray(totals[last] - totals[first], dtype=np.int64)
+
+    letters, capitals, digits = count(str.isalpha), count(str.isupper), count(str.isdigit)
+    titled = (capitals == 1) & _table(str.isupper)[codes[first]]
+    shapes = np.select(
+        [digits > 0, letters == 0, capitals == 0, capitals == letters, titled],
+        [Shape.DIGITS, Shape.OTHER, Shape.LOWER, Shape.CAPITALS, Shape.TITLE],
+        Shape.MIXED,
+    )
+    return np.asarray(shapes[np.cumsum(begins_word) - 1], dtype=np.int64)
+
+
+def _codes(text: str) -> npt.NDArray[np.uint32]:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
 
 
 def _belongs_to_word(character: str) -> bool:

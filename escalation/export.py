@@ -29,30 +29,30 @@ _PREFIX = "model."
 
 
 class _TokenScores(nn.Module):
-    """The model as a function from ids and mask to token scores."""
+    """The model as a function from ids, mask and word shapes to token scores."""
 
     def __init__(self, model: EscalationModel) -> None:
         super().__init__()
         self.model = model
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        scores = self.model(input_ids=input_ids, attention_mask=attention_mask).scores
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, shapes: Tensor | None = None) -> Tensor:
+        scores = self.model(input_ids, attention_mask, shapes).scores
         assert isinstance(scores, Tensor)
         return scores
 
 
 def export_onnx(model: EscalationModel, path: Path, *, quantized: bool = False) -> None:
-    """Write the graph from ``input_ids`` and ``attention_mask`` to token scores.
+    """Write the graph from token ids, attention mask and, where the model reads them, word shapes to token scores.
 
     Args:
         model: A trained model.
         path: File to write; it is replaced only when the graph is whole.
-        quantized: Store 8-bit integer weights, and multiply in integers (see :mod:`escalation.quantization`), but
-            for the model's ``config.float32_matrices``.
+        quantized: Store 8-bit integer weights, and multiply in integers (see :mod:`escalation.quantization`), in
+            blocks of the model's ``config.quantization_block``, but for its ``config.float32_matrices``.
     """
     graph = to_onnx(model)
     if quantized:
-        graph = quantize(graph, model.config.float32_matrices)
+        graph = quantize(graph, model.config.float32_matrices, model.config.quantization_block)
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         onnx.save(graph, temporary)
@@ -65,16 +65,16 @@ def to_onnx(model: EscalationModel) -> onnx.ModelProto:
     """Return the float32 graph of a model; its initializers carry the names of the model's parameters."""
     ids = torch.ones((2, 8), dtype=torch.int64)
     batch, tokens = torch.export.Dim("batch", min=1), torch.export.Dim("tokens", min=1)
-    dynamic = {name: {0: batch, 1: tokens} for name in ("input_ids", "attention_mask")}
+    names = ["input_ids", "attention_mask", *(["shapes"] if model.config.word_shapes else [])]
     was_training, device = model.training, model.device
     try:
         with _quiet():
             program = torch.onnx.export(
                 _TokenScores(model.cpu()).eval(),
-                (ids, torch.ones_like(ids)),
+                tuple(torch.ones_like(ids) for _ in names),
                 dynamo=True,
-                dynamic_shapes=dynamic,
-                input_names=["input_ids", "attention_mask"],
+                dynamic_shapes={name: {0: batch, 1: tokens} for name in names},
+                input_names=names,
                 output_names=["scores"],
                 verbose=False,
             )

@@ -70,7 +70,7 @@ class StanceScores(Metric):
             for label in labels
         }
         scores["macro_f1"] = float(np.mean([scores[label]["f1"] for label in labels])) if labels else 0.0
-        primary_gold, primary_predicted = ([_primary(row) for row in rows] for rows in (references, predictions))
+        primary_gold, primary_predicted = ([primary_stance(row) for row in rows] for rows in (references, predictions))
         scores["primary_accuracy"] = float(accuracy_score(primary_gold, primary_predicted)) if references else 0.0
         scores["primary_macro_f1"] = (
             float(f1_score(primary_gold, primary_predicted, average="macro", zero_division=0.0)) if references else 0.0
@@ -173,5 +173,6 @@ def _binary_scores(gold: list[bool], predicted: list[bool]) -> dict[str, float]:
     return {"precision": float(precision), "recall": float(recall), "f1": float(f1), "support": sum(gold)}
 
 
-def _primary(stances: list[str]) -> str:
+def primary_stance(stances: Sequence[str]) -> str:
+    """Return the first of a sentence's stances, or ``none``."""
     return stances[0] if stances else NO_STANCE

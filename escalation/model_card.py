@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import ModelCard, ModelCardData
+import torch
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from transformers import SchedulerType
 from transformers.training_args import OptimizerNames
 
 from escalation.document import Document
-from escalation.evaluation import score_rows
 from escalation.recipe import Recipe
+from escalation.score_table import GroupRow, ScoreRow, group_rows, score_rows, span_rows
 
 _TEMPLATE = Path(__file__).with_name("model_card.md.jinja")
+_WATTS = 15
+"""What a busy CPU core of a server draws, memory and cooling included: a rough figure for the energy of training."""
 
 
 def write_model_card(
@@ -43,8 +46,13 @@ def write_model_card(
         pipeline_tag="token-classification",
         base_model=base_model,
         tags=["conflict", "news", "named-entity-recognition", "stance", "onnx"],
+        model_name=recipe.name,
+        eval_results=list(_results(metrics)),
     )
-    exact = {name: value for name, _, _, value, _ in score_rows(metrics["raw_text_float32"])}
+    exact = {row.name: row.value for row in score_rows(metrics["raw_text_float32"])}
+    test = metrics.get("test")
+    hours = metrics["training_seconds"] / 3600
+    cores = min(torch.get_num_threads(), os.cpu_count() or 1)
     card = ModelCard.from_template(
         data,
         template_path=str(_TEMPLATE),
@@ -65,10 +73,20 @@ def write_model_card(
         ),
         epochs=f"{arguments.num_train_epochs:g}",
         training_minutes=round(metrics["training_seconds"] / 60),
-        hardware=f"{os.cpu_count()} CPU cores" if arguments.use_cpu else f"{arguments.n_gpu} accelerator(s)",
+        hardware=f"{cores} CPU core(s)" if arguments.use_cpu else f"{arguments.n_gpu} accelerator(s)",
+        energy=f"about {hours * cores * _WATTS / 1000:.2g} kWh, at {_WATTS} W a core" if arguments.use_cpu else "",
         weights="8-bit integers" if recipe.quantize else "float32",
-        dev_rows=[(*row, _figure(exact[row[0]])) for row in _rows(metrics["raw_text"])],
-        test_rows=_rows(metrics["test"]) if "test" in metrics else [],
+        dev_rows=[(*_cells(row), _figure(exact[row.name])) for row in score_rows(metrics["raw_text"])],
+        dev_spans=[_cells(row) for row in span_rows(metrics["raw_text"])],
+        dev_groups=[_group_cells(row) for row in group_rows(metrics["raw_text"])],
+        test_rows=[_cells(row) for row in score_rows(test)] if test else [],
+        test_spans=[_cells(row) for row in span_rows(test)] if test else [],
+        test_groups=[_group_cells(row) for row in group_rows(test)] if test else [],
+        calibration={
+            kind: (found["error"], metrics["uncalibrated"]["calibration"][kind]["error"])
+            for kind, found in metrics["raw_text"]["calibration"].items()
+        },
+        thresholds=metrics["thresholds"],
     )
     path.write_text(str(card).rstrip() + "\n", encoding="utf-8")
 
@@ -78,11 +96,29 @@ def _counts(documents: Sequence[Document]) -> tuple[str, str, str]:
     return f"{len(documents):,}", f"{sentences:,}", f"{spans:,}"
 
 
-def _rows(scores: dict[str, Any]) -> list[tuple[str, str, str, str, int]]:
-    return [
-        (name, _figure(precision), _figure(recall), _figure(value), support)
-        for name, precision, recall, value, support in score_rows(scores)
-    ]
+def _cells(row: ScoreRow) -> tuple[str, str, str, str, str, int]:
+    interval = "" if row.interval is None else f"{row.interval[0]:.3f} to {row.interval[1]:.3f}"
+    return row.name, _figure(row.precision), _figure(row.recall), _figure(row.value), interval, row.support
+
+
+def _group_cells(row: GroupRow) -> tuple[str, ...]:
+    figures = map(_figure, (*row.span_f1.values(), row.macro_f1, row.primary_accuracy))
+    return row.name, f"{row.sentences:,}", *figures
+
+
+def _results(metrics: dict[str, Any]) -> Iterator[EvalResult]:
+    """Yield the main scores as the Hub's model index has them."""
+    for split, key in (("dev", "raw_text"), ("test", "test")):
+        for row in score_rows(metrics[key]) if key in metrics else ():
+            yield EvalResult(
+                task_type="token-classification" if row.name in metrics[key]["spans"] else "text-classification",
+                dataset_type="news",
+                dataset_name=f"{split} documents",
+                dataset_split=split,
+                metric_type="accuracy" if "accuracy" in row.name else "f1",
+                metric_name=row.name if "accuracy" in row.name or "F1" in row.name else f"{row.name} F1",
+                metric_value=round(row.value, 4),
+            )
 
 
 def _figure(value: float | None) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from escalation.calibration import Calibration
+from escalation.decoding import Decoder
 from escalation.encoding import WindowEncoder
 from escalation.labels import LabelScheme
 
@@ -38,6 +40,7 @@ class ModelFolder:
         path: The folder.
         labels: What the model's scores are for.
         thresholds: For each stance, the least probability at which it holds.
+        calibration: How scores become probabilities.
         window_tokens: Longest sequence the encoder reads.
         window_overlap: Tokens that two pieces of an over-long sentence share.
         pad_token_id: Token id of padding.
@@ -46,6 +49,7 @@ class ModelFolder:
     path: Path
     labels: LabelScheme
     thresholds: Mapping[str, float]
+    calibration: Calibration
     window_tokens: int
     window_overlap: int
     pad_token_id: int
@@ -72,6 +76,14 @@ class ModelFolder:
         except Exception as error:  # the library raises bare Exception
             raise ModelFolderError(f"{path}: not a tokenizer, or cut short: {error}") from None
         return WindowEncoder(tokenizer, self.window_tokens, self.window_overlap)
+
+    def decoder(self, *, calibrated: bool = True) -> Decoder:
+        """Return the decoder of the model's scores.
+
+        Args:
+            calibrated: Whether scores become calibrated probabilities, where the model has a calibration.
+        """
+        return Decoder(self.labels, self.thresholds, self.calibration if calibrated else None)
 
     @classmethod
     def open(cls, model: str | os.PathLike[str]) -> ModelFolder:
@@ -115,6 +127,7 @@ def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "labels": labels,
         "thresholds": thresholds,
+        "calibration": Calibration.from_config(config),
         "window_tokens": int(config["window_tokens"]),
         "window_overlap": int(config["window_overlap"]),
         "pad_token_id": int(config["encoder"].get("pad_token_id") or 0),

@@ -13,6 +13,7 @@ from transformers import AutoConfig, AutoModel, PreTrainedModel
 from transformers.modeling_outputs import ModelOutput
 
 from escalation.configuration import EscalationConfig
+from escalation.encoding import Shape
 
 IGNORED = -100
 """Stance target of sentences that take no part in the loss."""
@@ -60,6 +61,8 @@ class EscalationModel(PreTrainedModel):
         self.encoder = AutoModel.from_config(config.encoder)
         _drop_pooler(self.encoder)
         hidden_size = self.encoder.config.hidden_size
+        if config.word_shapes:
+            self.shape_embeddings = nn.Embedding(len(Shape), hidden_size)
         self.dropout = nn.Dropout(config.head_dropout)
         self.tag_head = nn.Linear(hidden_size, self.labels.tag_count)
         self.stance_head = nn.Sequential(
@@ -99,6 +102,7 @@ class EscalationModel(PreTrainedModel):
         self,
         input_ids: Tensor,
         attention_mask: Tensor | None = None,
+        shapes: Tensor | None = None,
         tags: Tensor | None = None,
         sentences: Tensor | None = None,
         stances: Tensor | None = None,
@@ -109,6 +113,8 @@ class EscalationModel(PreTrainedModel):
         Args:
             input_ids: Token ids, shape ``(batch, tokens)``.
             attention_mask: 1 for text, 0 for padding, shape ``(batch, tokens)``.
+            shapes: How the tokens' words are written (:class:`~escalation.encoding.Shape`), shape ``(batch, tokens)``;
+                used where ``config.word_shapes`` is set, and then needed.
             tags: Target probability of each token's BIO tags, or zeros for a token that takes no part in the loss,
                 shape ``(batch, tokens, tags)``.
             sentences: Index into ``stances`` of each token's sentence, or -1, shape ``(batch, tokens)``.
@@ -116,7 +122,7 @@ class EscalationModel(PreTrainedModel):
                 ``(batch, sentences, stances)``.
             **kwargs: Passed over.
         """
-        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        hidden = self.encoder(**self._encoder_inputs(input_ids, shapes), attention_mask=attention_mask)[0]
         hidden = self.dropout(hidden)
         scores = torch.cat([self.tag_head(hidden), self.stance_head(hidden)], dim=-1)
         if tags is None or sentences is None or stances is None:
@@ -124,6 +130,18 @@ class EscalationModel(PreTrainedModel):
         scores = scores.float()
         loss = self.config.tag_loss_weight * self._tag_loss(scores, tags)
         return EscalationOutput(loss=loss + self._stance_loss(scores, sentences, stances), scores=scores)
+
+    def _encoder_inputs(self, input_ids: Tensor, shapes: Tensor | None) -> dict[str, Tensor]:
+        if not self.config.word_shapes:
+            return {"input_ids": input_ids}
+        if shapes is None:
+            raise ValueError("this model reads the shapes of words, too: give it shapes beside input_ids")
+        return {"inputs_embeds": self.encoder.get_input_embeddings()(input_ids) + self.shape_embeddings(shapes)}
+
+    def _init_weights(self, module: nn.Module) -> None:
+        super()._init_weights(module)
+        if module is getattr(self, "shape_embeddings", None):
+            nn.init.zeros_(self.shape_embeddings.weight)
 
     def _tag_loss(self, scores: Tensor, tags: Tensor) -> Tensor:
         logarithms = functional.log_softmax(scores[..., self.labels.tag_slice], dim=-1)

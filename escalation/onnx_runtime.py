@@ -23,7 +23,8 @@ class OnnxRuntime:
     padding, and a full window keeps all cores busy.
 
     Args:
-        path: The ONNX graph: ``input_ids`` and ``attention_mask`` in, token scores out.
+        path: The ONNX graph: ``input_ids``, ``attention_mask`` and, where the model reads
+            them, ``shapes`` in, token scores out.
         labels: What the scores are for.
         threads: Threads for one window; None takes all cores.
 
@@ -42,8 +43,11 @@ class OnnxRuntime:
             raise ModelFolderError(f"{path}: not an ONNX graph, or cut short: {first_line}") from None
         inputs = {item.name for item in self._session.get_inputs()}
         outputs = self._session.get_outputs()
-        if inputs != {"input_ids", "attention_mask"} or len(outputs) != 1:
-            raise ModelFolderError(f"{path}: expected inputs input_ids and attention_mask and one output of scores")
+        self._reads_shapes = "shapes" in inputs
+        if inputs - {"shapes"} != {"input_ids", "attention_mask"} or len(outputs) != 1:
+            raise ModelFolderError(
+                f"{path}: expected inputs input_ids, attention_mask and perhaps shapes, and one output of scores"
+            )
         if outputs[0].shape[-1] != labels.score_count:
             raise ModelFolderError(
                 f"{path}: gives {outputs[0].shape[-1]} scores a token where the labels in config.json need "
@@ -55,6 +59,9 @@ class OnnxRuntime:
         return [self._score_window(window) for window in windows]
 
     def _score_window(self, window: IntArray) -> FloatArray:
-        feed = {"input_ids": window[None], "attention_mask": np.ones((1, len(window)), dtype=np.int64)}
+        ids, shapes = window[:, None]
+        feed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+        if self._reads_shapes:
+            feed["shapes"] = shapes
         scores: FloatArray = self._session.run(None, feed)[0][0]
         return scores

@@ -109,7 +109,7 @@ class Predictor:
     def _finish(self, batch: list[tuple[_Work, EncodedBlock | None]]) -> Iterator[Document]:
         """Score and decode the blocks of a batch, and yield the documents whose last block is done."""
         blocks = [block for _, block in batch if block is not None]
-        windows = [self.encoder.window_ids(block, window) for block in blocks for window in block.windows]
+        windows = [self.encoder.window_inputs(block, window) for block in blocks for window in block.windows]
         scores = iter(self.runtime.score(windows))
         for work, block in batch:
             if block is None:
@@ -144,9 +144,8 @@ def load(
         ImportError: The torch runtime is asked for, and torch is not installed.
     """
     folder = ModelFolder.open(model)
-    encoder = folder.window_encoder()
-    decoder = Decoder(folder.labels, folder.thresholds)
-    return Predictor(load_runtime(folder, device=device, runtime=runtime, threads=threads), encoder, decoder)
+    scorer = load_runtime(folder, device=device, runtime=runtime, threads=threads)
+    return Predictor(scorer, folder.window_encoder(), folder.decoder())
 
 
 @cache

@@ -2,8 +2,10 @@
 
 Matrices are quantised per output channel and multiplied in integers, with activations quantised on the fly
 (ONNX Runtime's dynamic quantisation), which rounds coarsely where a few activations are far larger than the rest: such
-matrices can be left in float32. The word embeddings, half of a small model, are quantised per row: one scale
-for a whole table rounds the small vectors of rare words away, and rare words are what names are made of.
+matrices can be left in float32. Or weights and activations are quantised in blocks, with a scale for each block of each
+row (ONNX Runtime's ``MatMulNBits``), which costs next to no accuracy and takes longer. The word embeddings, half of a
+small model, are quantised per row: one scale for a whole table rounds the small vectors of rare words away, and rare
+words are what names are made of.
 """
 
 from __future__ import annotations
@@ -20,47 +22,68 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
+from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 
 _QUANTIZED = "_quantized"
 _SCALE = "_scale"
 _ZERO_POINT = "_zero_point"
+_BLOCKS = "_Q8"
+_MIDDLE = 128.0
+_INTEGER_PRODUCTS = 4
 _SMALLEST_TABLE = 1_000
 """Rows below which an embedding table stays in float32."""
 
 
-def quantize(graph: onnx.ModelProto, float32_matrices: Sequence[str] = ()) -> onnx.ModelProto:
+def quantize(graph: onnx.ModelProto, float32_matrices: Sequence[str] = (), block: int | None = None) -> onnx.ModelProto:
     """Return a copy of a float32 graph with 8-bit matrices and embedding tables.
 
     Args:
         graph: A float32 graph.
         float32_matrices: Matrices whose names contain one of these stay as they are.
+        block: Numbers that share a scale, a power of two from 16; by default a whole row of weights and all activations
+            of a window do.
     """
     kept = [
         node.name
         for node in graph.graph.node
         if node.op_type == "MatMul" and any(part in name for name in node.input for part in float32_matrices)
     ]
+    with _without_advice():
+        quantized = _quantize_rows(graph, kept) if block is None else _quantize_blocks(graph, kept, block)
+    _quantize_embeddings(quantized.graph)
+    return quantized
+
+
+def _quantize_rows(graph: onnx.ModelProto, kept: list[str]) -> onnx.ModelProto:
     with TemporaryDirectory() as folder:
         source, target = Path(folder, "float.onnx"), Path(folder, "quantized.onnx")
         onnx.save(graph, source)
-        with _without_advice():
-            quantize_dynamic(
-                source,
-                target,
-                op_types_to_quantize=["MatMul"],
-                nodes_to_exclude=kept,
-                per_channel=True,
-                weight_type=QuantType.QInt8,
-            )
-        quantized = onnx.load(target)
-    _quantize_embeddings(quantized.graph)
+        quantize_dynamic(
+            source,
+            target,
+            op_types_to_quantize=["MatMul"],
+            nodes_to_exclude=kept,
+            per_channel=True,
+            weight_type=QuantType.QInt8,
+        )
+        return onnx.load(target)
+
+
+def _quantize_blocks(graph: onnx.ModelProto, kept: list[str], block: int) -> onnx.ModelProto:
+    copied = onnx.ModelProto()
+    copied.CopyFrom(graph)
+    quantizer = MatMulNBitsQuantizer(
+        copied, bits=8, block_size=block, is_symmetric=True, accuracy_level=_INTEGER_PRODUCTS, nodes_to_exclude=kept
+    )
+    quantizer.process()
+    quantized: onnx.ModelProto = quantizer.model.model
     return quantized
 
 
 def dequantized_initializers(graph: onnx.ModelProto) -> dict[str, npt.NDArray[Any]]:
     """Return the initializers of a graph by name, those of 8 bits as the float32 values that they stand for."""
     arrays = {item.name: numpy_helper.to_array(item) for item in graph.graph.initializer}
-    dequantized = {}
+    dequantized = dict(_dequantized_blocks(graph, arrays))
     for name, values in arrays.items():
         base = name.removesuffix(_QUANTIZED)
         if base != name and base + _SCALE in arrays:
@@ -69,6 +92,18 @@ def dequantized_initializers(graph: onnx.ModelProto) -> dict[str, npt.NDArray[An
         else:
             dequantized[name] = values
     return dequantized
+
+
+def _dequantized_blocks(
+    graph: onnx.ModelProto, arrays: dict[str, npt.NDArray[Any]]
+) -> Iterator[tuple[str, npt.NDArray[Any]]]:
+    """Yield name and values of each matrix that is quantised in blocks, and take its parts out of ``arrays``."""
+    for node in graph.graph.node:
+        if node.op_type == "MatMulNBits":
+            rows = {item.name: helper.get_attribute_value(item) for item in node.attribute}["K"]
+            integers, scales = arrays.pop(node.input[1]), arrays.pop(node.input[2])
+            values = (integers.astype(np.float32) - _MIDDLE) * scales.reshape(*integers.shape[:2], 1)
+            yield node.input[1].removesuffix(_BLOCKS), values.reshape(len(values), -1)[:, :rows].T
 
 
 @contextmanager

@@ -41,8 +41,14 @@ class Recipe:
         head_learning_rate: Peak learning rate of the heads; the encoder's is ``trainer.learning_rate``.
         head_dropout: Dropout in front of the heads.
         tag_loss_weight: Weight of the tag loss; the stance loss weighs 1.
+        word_shapes: Whether the model reads how each word is written: lower case, capitals, digits and so on. By
+            default it does, unless it goes on from a trained model that does not.
+        encoder_layers: Layers of ``encoder`` to keep, counted from 0; all by default.
+        encoder_settings: Fields of the encoder's configuration to change, such as its dropout.
         quantize: Whether the exported ONNX graph has 8-bit weights.
         float32_matrices: Parts of names of parameters that keep their float32 values all the same.
+        quantization_block: Numbers that share a scale where weights are rounded to 8 bits: fewer are more exact and
+            slower. By default a row of weights and all activations of a window share one.
         base_model: Hub id of the encoder for the model card, where ``encoder`` is a folder.
         language: Language code of the data, for the model card.
         license: Licence of the model, for the model card.
@@ -66,8 +72,12 @@ class Recipe:
     head_learning_rate: float = 1e-3
     head_dropout: float = 0.1
     tag_loss_weight: float = 2.0
+    word_shapes: bool | None = None
+    encoder_layers: list[int] | None = None
+    encoder_settings: dict[str, Any] = field(default_factory=dict)
     quantize: bool = True
     float32_matrices: list[str] = field(default_factory=list)
+    quantization_block: int | None = None
     base_model: str | None = None
     language: str = "en"
     license: str = "apache-2.0"
@@ -153,6 +163,9 @@ def _convert(key: str, value: Any, kind: str) -> Any:
     if kind.startswith("list[str]"):
         value = [value] if isinstance(value, str) else value
         if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
+            return list(value)
+    elif kind.startswith("list[int]"):
+        if isinstance(value, list | tuple) and all(type(item) is int for item in value):
             return list(value)
     elif kind == "float":
         if isinstance(value, int | float) and not isinstance(value, bool):

@@ -18,7 +18,8 @@ class Runtime(Protocol):
         """Score windows.
 
         Args:
-            windows: Token ids with special tokens, each of shape ``(tokens,)``, of any lengths.
+            windows: Token ids with special tokens, and the shapes of words, each of shape ``(2, tokens)``, of any
+                lengths (see :meth:`~escalation.encoding.WindowEncoder.window_inputs`).
 
         Returns:
             For each window its token scores, shape ``(tokens, score_count)``. They do not depend on the windows

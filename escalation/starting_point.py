@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerFast
@@ -12,6 +17,9 @@ from escalation.model_folder import ModelFolder, is_shipped
 from escalation.modeling import EscalationModel
 from escalation.recipe import Recipe
 from escalation.torch_runtime import TorchRuntime
+
+_LAYER = re.compile(r"(encoder\.(?:\w+\.)?layers?\.)(\d+)(\..*)")
+"""Names of parameters that belong to one of the encoder's layers."""
 
 
 def starting_point(recipe: Recipe, labels: LabelScheme) -> tuple[EscalationModel, PreTrainedTokenizerFast]:
@@ -25,7 +33,7 @@ def starting_point(recipe: Recipe, labels: LabelScheme) -> tuple[EscalationModel
         labels: The labels of the new model.
 
     Raises:
-        ValueError: The tokenizer cannot give character offsets.
+        ValueError: The tokenizer cannot give character offsets, or the encoder has no such layers or settings.
         OSError: The encoder or model is missing.
     """
     settings = {
@@ -36,19 +44,26 @@ def starting_point(recipe: Recipe, labels: LabelScheme) -> tuple[EscalationModel
         "head_dropout": recipe.head_dropout,
         "tag_loss_weight": recipe.tag_loss_weight,
         "float32_matrices": recipe.float32_matrices,
+        "quantization_block": recipe.quantization_block,
     }
     if is_trained_model(recipe.encoder):
         folder = ModelFolder.open(recipe.encoder)
         trained = TorchRuntime.load(folder, "cpu").model
-        model = EscalationModel(EscalationConfig(encoder=trained.encoder.config, **settings))
+        shapes = trained.config.word_shapes if recipe.word_shapes is None else recipe.word_shapes
+        model = EscalationModel(EscalationConfig(encoder=trained.encoder.config, word_shapes=shapes, **settings))
         model.encoder = trained.encoder
         if recipe.base_model is not None:
             model.encoder.config.name_or_path = recipe.base_model
         copy_heads(trained, model)
         tokenizer = AutoTokenizer.from_pretrained(folder.path)
     else:
-        model = EscalationModel.from_encoder(recipe.encoder, base_model=recipe.base_model, **settings)
+        shapes = recipe.word_shapes is not False
+        model = EscalationModel.from_encoder(
+            recipe.encoder, base_model=recipe.base_model, word_shapes=shapes, **settings
+        )
         tokenizer = AutoTokenizer.from_pretrained(recipe.encoder)
+    if recipe.encoder_layers is not None or recipe.encoder_settings:
+        model = with_encoder_settings(model, recipe.encoder_layers, recipe.encoder_settings)
     if not tokenizer.is_fast:
         raise ValueError(f"{recipe.encoder}: its tokenizer has no fast version, which character offsets need")
     return model, tokenizer
@@ -63,9 +78,50 @@ def is_trained_model(name: str) -> bool:
     return is_shipped(name) or AutoConfig.from_pretrained(name).model_type == EscalationConfig.model_type
 
 
+def with_encoder_settings(
+    model: EscalationModel, layers: Sequence[int] | None, settings: Mapping[str, Any]
+) -> EscalationModel:
+    """Return a model with the same weights and another encoder configuration.
+
+    Args:
+        model: The model.
+        layers: Layers of its encoder to keep, counted from 0; None keeps all.
+        settings: Fields of the encoder's configuration to change; none that changes the shape of a weight.
+
+    Raises:
+        ValueError: The encoder has no such layer or setting.
+    """
+    config = copy.deepcopy(model.config)
+    encoder: Any = config.encoder
+    unknown = [name for name in settings if not hasattr(encoder, name)]
+    if unknown:
+        raise ValueError(f"encoder_settings: {encoder.model_type} encoders have no setting {unknown[0]!r}")
+    for name, value in settings.items():
+        setattr(encoder, name, value)
+    there = range(encoder.num_hidden_layers)
+    kept = list(there if layers is None else layers)
+    if not kept or not set(kept) <= set(there):
+        raise ValueError(f"encoder_layers: {kept} must be among the encoder's layers, 0 to {there[-1]}")
+    encoder.num_hidden_layers = len(kept)
+    adapted = EscalationModel(config)
+    state = model.state_dict()
+    for new, old in enumerate(kept):
+        renamed = {name: _LAYER.sub(rf"\g<1>{old}\g<3>", name) for name in adapted.state_dict() if _layer(name) == new}
+        adapted.load_state_dict({name: state[source] for name, source in renamed.items()}, strict=False)
+    adapted.load_state_dict({name: value for name, value in state.items() if _layer(name) is None}, strict=False)
+    return adapted
+
+
+def _layer(name: str) -> int | None:
+    match = _LAYER.match(name)
+    return int(match[2]) if match else None
+
+
 @torch.no_grad()
 def copy_heads(source: EscalationModel, target: EscalationModel) -> None:
     """Copy from one model's heads to another's what belongs to tags and stances that both have."""
+    if source.config.word_shapes and target.config.word_shapes:
+        target.shape_embeddings.load_state_dict(source.shape_embeddings.state_dict())
     shared_tags = _shared(source.labels.tags, target.labels.tags)
     _copy_rows(source.tag_head, target.tag_head, shared_tags)
     hidden, shared = _last_layers(source, target)

@@ -64,24 +64,25 @@ class TorchRuntime:
         """Score windows; see :class:`~escalation.runtime.Runtime`."""
         scores: list[FloatArray] = [np.empty((0, 0), dtype=np.float32)] * len(windows)
         for batch in self._batches(windows):
-            longest = max(len(windows[index]) for index in batch)
+            longest = max(windows[index].shape[1] for index in batch)
             ids = torch.full((len(batch), longest), self.pad_token_id)
-            mask = torch.zeros_like(ids)
+            mask, shapes = torch.zeros_like(ids), torch.zeros_like(ids)
             for row, index in enumerate(batch):
-                ids[row, : len(windows[index])] = torch.from_numpy(windows[index])
-                mask[row, : len(windows[index])] = 1
+                tokens = windows[index].shape[1]
+                ids[row, :tokens], shapes[row, :tokens] = torch.from_numpy(windows[index])
+                mask[row, :tokens] = 1
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-                output = self.model(input_ids=ids.to(self.device), attention_mask=mask.to(self.device)).scores
+                output = self.model(ids.to(self.device), mask.to(self.device), shapes.to(self.device)).scores
             for index, row_scores in zip(batch, output.float().cpu().numpy(), strict=True):
-                scores[index] = row_scores[: len(windows[index])]
+                scores[index] = row_scores[: windows[index].shape[1]]
         return scores
 
     def _batches(self, windows: Sequence[IntArray]) -> Iterator[list[int]]:
         """Group windows by length, up to a number of tokens with padding."""
         budget = _TOKENS_IN_BATCH.get(self.device.type, _TOKENS_IN_BATCH["cuda"])
         batch: list[int] = []
-        for index in sorted(range(len(windows)), key=lambda index: len(windows[index])):
-            if batch and (len(batch) + 1) * len(windows[index]) > budget:
+        for index in sorted(range(len(windows)), key=lambda index: windows[index].shape[1]):
+            if batch and (len(batch) + 1) * windows[index].shape[1] > budget:
                 yield batch
                 batch = []
             batch.append(index)

@@ -18,6 +18,7 @@ from torch.utils.data import SequentialSampler
 from transformers import EvalPrediction, Trainer, set_seed
 from transformers.trainer_utils import get_last_checkpoint
 
+from escalation.calibrate import calibrate
 from escalation.corpus import CorpusError
 from escalation.decoding import Decoder
 from escalation.distillation import distillation_rows
@@ -31,6 +32,7 @@ from escalation.model_card import write_model_card
 from escalation.model_folder import CARD_FILE, METRICS_FILE, ONNX_FILE, ModelFolder
 from escalation.predictor import Predictor, load
 from escalation.recipe import CHECKPOINTS, Recipe
+from escalation.runtime import load_runtime
 from escalation.starting_point import starting_point
 from escalation.torch_runtime import TorchRuntime
 from escalation.training_data import EncodedDocument, WindowCollator, encode_documents
@@ -99,10 +101,10 @@ def train_model(recipe: Recipe, *, resume: bool = False) -> dict[str, Any] | Non
 
     Returns:
         What ``metrics.json`` holds: scores on the dev documents with gold sentence borders in float32 or bfloat16
-        (``gold_sentences``), from raw text with the exported graph (``raw_text``) and with the weights that it was
-        made from (``raw_text_float32``), the exported graph's scores on the test documents if there are any (``test``),
-        and the training time in seconds, that of a finished run that is resumed included. None in all processes but
-        the first.
+        (``gold_sentences``), from raw text with the exported graph (``raw_text``), before it was calibrated
+        (``uncalibrated``) and with the weights that it was made from (``raw_text_float32``), the exported graph's
+        scores on the test documents if there are any (``test``), the ``thresholds`` of the stances, and the training
+        time in seconds, that of a finished run that is resumed included. None in all processes but the first.
 
     Raises:
         CorpusError: The data have errors (see :func:`~escalation.validation.validate`).
@@ -155,13 +157,19 @@ def train_model(recipe: Recipe, *, resume: bool = False) -> dict[str, Any] | Non
     model.save_pretrained(output)
     tokenizer.save_pretrained(output)
     export_onnx(model, output / ONNX_FILE, quantized=recipe.quantize)
+    uncalibrated = evaluate_predictor(load(output), dev_documents)
+    folder = ModelFolder.open(output)
+    fitted = calibrate(folder, load_runtime(folder), dev_documents)
+    folder, predictor = ModelFolder.open(output), load(output)
     metrics = {
         "training_seconds": round(seconds),
-        "gold_sentences": score_predictions(dev_encoded, encoder, decoder, predictions),
-        "raw_text": evaluate_predictor(load(output), dev_documents),
-        **({"test": evaluate_predictor(load(output), test_documents)} if test_documents else {}),
+        "thresholds": fitted.thresholds,
+        "gold_sentences": score_predictions(dev_encoded, encoder, folder.decoder(), predictions),
+        "raw_text": evaluate_predictor(predictor, dev_documents, train=train_documents),
+        "uncalibrated": uncalibrated,
+        **({"test": evaluate_predictor(predictor, test_documents, train=train_documents)} if test_documents else {}),
         "raw_text_float32": evaluate_predictor(
-            Predictor(TorchRuntime(model, tokenizer.pad_token_id, "cpu"), encoder, decoder), dev_documents
+            Predictor(TorchRuntime(model, tokenizer.pad_token_id, "cpu"), encoder, folder.decoder()), dev_documents
         ),
     }
     (output / METRICS_FILE).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
@@ -217,7 +225,7 @@ def _teacher_rows(recipe: Recipe, encoder: WindowEncoder, labels: LabelScheme, *
     assert recipe.teacher is not None
     model = ModelFolder.open(recipe.teacher)
     runtime = TorchRuntime(TorchRuntime.load(model).model, model.pad_token_id, bfloat16=True)
-    teacher = Predictor(runtime, model.window_encoder(), Decoder(model.labels, model.thresholds))
+    teacher = Predictor(runtime, model.window_encoder(), model.decoder(calibrated=False))
     rows = distillation_rows(read_with_sentences(recipe.unlabelled), teacher, encoder, labels)
     unfinished = folder.with_name("teacher.unfinished")
     rows.save_to_disk(str(unfinished))

@@ -39,8 +39,8 @@ def encode_documents(
 
     Returns:
         The encoded documents, and a data set with a row for each of their windows, in the same order. Columns:
-        ``input_ids`` and ``sentences`` (a number for every token), ``tags`` (for every token a row of target
-        probabilities) and ``stances`` (for every sentence of the window a row of target probabilities).
+        ``input_ids``, ``shapes`` and ``sentences`` (a number for every token), ``tags`` (for every token a row of
+        target probabilities) and ``stances`` (for every sentence of the window a row of target probabilities).
 
     Raises:
         ValueError: A document carries a label that is not among ``labels``.
@@ -77,10 +77,12 @@ def window_rows(
     rows = []
     for window in block.windows:
         own = slice(window.start, window.stop)
+        input_ids, shapes = encoder.window_inputs(block, window)
         first, last = block.sentences[window.start], block.sentences[window.stop - 1]
         rows.append(
             {
-                "input_ids": encoder.window_ids(block, window),
+                "input_ids": input_ids,
+                "shapes": shapes,
                 "sentences": np.pad(block.sentences[own] - first, frame, constant_values=-1),
                 "tags": list(np.pad(tags[own], (frame, (0, 0)))),
                 "stances": list(stances[first : last + 1]),
@@ -139,12 +141,13 @@ class WindowCollator:
     labels: LabelScheme
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
-        """Return ``input_ids``, ``attention_mask``, ``tags``, ``sentences`` and ``stances`` as tensors."""
+        """Return ``input_ids``, ``attention_mask``, ``shapes``, ``tags``, ``sentences`` and ``stances`` as tensors."""
         shape = (len(rows), max(len(row["input_ids"]) for row in rows))
         longest = max(len(row["stances"]) for row in rows)
         batch = {
             "input_ids": torch.full(shape, self.pad_token_id),
             "attention_mask": torch.zeros(shape, dtype=torch.int64),
+            "shapes": torch.zeros(shape, dtype=torch.int64),
             "tags": torch.zeros((*shape, self.labels.tag_count)),
             "sentences": torch.full(shape, -1),
             "stances": torch.full((len(rows), longest, len(self.labels.stances)), float(IGNORED)),
@@ -153,6 +156,7 @@ class WindowCollator:
             tokens, sentences = len(row["input_ids"]), len(row["stances"])
             batch["input_ids"][index, :tokens] = torch.as_tensor(row["input_ids"])
             batch["attention_mask"][index, :tokens] = 1
+            batch["shapes"][index, :tokens] = torch.as_tensor(row["shapes"])
             batch["tags"][index, :tokens] = torch.as_tensor(row["tags"])
             batch["sentences"][index, :tokens] = torch.as_tensor(row["sentences"])
             if self.labels.stances:

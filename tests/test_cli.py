@@ -1,4 +1,5 @@
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from typer.testing import CliRunner
 
 import escalation
 from escalation.cli import app
+from escalation.model_folder import SHIPPED
 from tests.conftest import DEV, REPOSITORY, needs_dev_corpus
 
 EXAMPLE = str(REPOSITORY / "examples" / "strait.txt")
@@ -79,6 +81,30 @@ def test_evaluate_prints_and_writes_scores(tmp_path: Path, labelled_file: Path) 
     scores = json.loads(output.read_text())
     assert f"{scores['spans']['WEAPON']['f1']:.3f}" in result.stdout
     assert scores["documents"] == 4
+    low, high = scores["intervals"]["spans"]["WEAPON"]
+    assert low <= scores["spans"]["WEAPON"]["f1"] <= high
+
+
+def test_evaluate_lists_errors_draws_plots_and_tells_new_names(tmp_path: Path, labelled_file: Path) -> None:
+    errors, plots = tmp_path / "errors.md", tmp_path / "plots"
+    options = ["--errors", str(errors), "--plots", str(plots), "--train", str(labelled_file), "--by", "id"]
+    result = runner.invoke(app, ["evaluate", "small", str(labelled_file), *options])
+    assert result.exit_code == 0
+    assert "WEAPON, seen in training" in result.stdout
+    assert "expected calibration error" in result.stdout
+    assert " sentences with errors" in errors.read_text()
+    assert {path.name for path in plots.iterdir()} == {"confusion.png", "reliability.png"}
+
+
+def test_calibrate_changes_the_configuration_alone(tmp_path: Path, labelled_file: Path) -> None:
+    folder = Path(shutil.copytree(SHIPPED / "small", tmp_path / "model"))
+    before = (folder / "model.onnx").read_bytes()
+    result = runner.invoke(app, ["calibrate", str(folder), str(labelled_file)])
+    assert result.exit_code == 0
+    assert "retaliation: holds from a probability of 0." in result.stdout
+    config = json.loads((folder / "config.json").read_text())
+    assert set(config["stance_calibration"]) == set(config["stances"])
+    assert (folder / "model.onnx").read_bytes() == before
 
 
 @needs_dev_corpus

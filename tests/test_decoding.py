@@ -24,7 +24,8 @@ def block_of_words(text: str, sentence_of_word: list[int]) -> EncodedBlock:
     bounds = [(int(starts[sentences == i][0]), int(ends[sentences == i][-1])) for i in range(sentences.max() + 1)]
     count = len(sentences)
     windows = [Window(0, count, 0, count)]
-    return EncodedBlock(bounds, np.zeros(count, int), starts, ends, sentences, np.ones(count, bool), windows)
+    none = np.zeros(count, int)
+    return EncodedBlock(bounds, none, starts, ends, sentences, np.ones(count, bool), none, windows)
 
 
 def scores_of(tags: list[int]) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
@@ -70,7 +71,7 @@ def test_pieces_of_a_word_decide_together() -> None:
     block = block_of_words(text, [0, 0])
     pieces = EncodedBlock(
         block.bounds, np.zeros(3, int), np.array([0, 3, 7]), np.array([3, 6, 10]), np.zeros(3, int),
-        np.array([True, False, True]), [Window(0, 3, 0, 3)],
+        np.array([True, False, True]), np.zeros(3, int), [Window(0, 3, 0, 3)],
     )  # fmt: skip
     scores = scores_of([OUTSIDE, B_WEAPON, OUTSIDE])
     scores[0, OUTSIDE] = 1.0

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-from escalation.encoding import WindowEncoder, pack_windows
+from escalation.encoding import Shape, WindowEncoder, pack_windows
 from escalation.segmentation import split_sentences
 from tests.strategies import texts
 
@@ -46,9 +46,11 @@ def test_offsets_point_into_the_document(tokenizer: Tokenizer, text: str) -> Non
 def test_scores_of_windows_are_put_together_in_token_order(tokenizer: Tokenizer, text: str) -> None:
     encoder = WindowEncoder(tokenizer, window_tokens=12, window_overlap=4)
     block = encoder.encode(text, split_sentences(text))
-    scores = [encoder.window_ids(block, window)[:, None].astype(np.float32) for window in block.windows]
+    scores = [encoder.window_inputs(block, window).T.astype(np.float32) for window in block.windows]
     assert all(len(window_scores) <= 12 for window_scores in scores)
-    assert encoder.gather(block, scores).ravel().tolist() == block.ids.tolist()
+    gathered = encoder.gather(block, scores).reshape(-1, 2)
+    assert gathered[:, 0].tolist() == block.ids.tolist()
+    assert gathered[:, 1].tolist() == block.shapes.tolist()
 
 
 def test_words_are_runs_of_letters_and_digits(tokenizer: Tokenizer) -> None:
@@ -59,6 +61,31 @@ def test_words_are_runs_of_letters_and_digits(tokenizer: Tokenizer) -> None:
     words = [text[start:end] for start, end in zip(block.starts[firsts], block.ends[lasts], strict=True)]
     assert words == ["Shahed", "-", "136", "drones", "hit", "Kyiv", "'", "s", "port", "."]
     assert len(block.ids) > len(words)
+
+
+@pytest.mark.parametrize(
+    ("word", "shape"),
+    [
+        ("missiles", Shape.LOWER),
+        ("Kyiv", Shape.TITLE),
+        ("NATO", Shape.CAPITALS),
+        ("I", Shape.CAPITALS),
+        ("McDonald", Shape.MIXED),
+        ("iPhone", Shape.MIXED),
+        ("F16", Shape.DIGITS),
+        ("2024", Shape.DIGITS),
+        ("—", Shape.OTHER),
+        ("Élysée", Shape.TITLE),
+        ("İstanbul", Shape.TITLE),
+        ("صواريخ", Shape.LOWER),
+    ],
+)
+def test_words_have_shapes(tokenizer: Tokenizer, word: str, shape: Shape) -> None:
+    text = f"the {word} x"
+    block = WindowEncoder(tokenizer).encode(text, [(0, len(text))])
+    own = (block.starts >= 4) & (block.starts < 4 + len(word))
+    assert set(block.shapes[own]) == {shape}
+    assert set(block.shapes[~own]) == {Shape.LOWER}
 
 
 @pytest.mark.parametrize("word", ["Zele\u0301nskyy", "صواريخ", "İstanbul", "हथियार"])

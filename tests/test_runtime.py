@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from escalation import ModelFolderError, Predictor, load
-from escalation.encoding import IntArray
+from escalation.encoding import IntArray, Shape
 from escalation.evaluation import evaluate_predictor, read_labelled
 from escalation.export import export_onnx
 from escalation.model_folder import DEFAULT_MODEL, SHIPPED
@@ -23,7 +23,12 @@ def windows(predictor: Predictor) -> list[IntArray]:
     generator = np.random.default_rng(0)
     encoder = predictor.encoder
     return [
-        np.concatenate([encoder.prefix, generator.integers(1000, 30_000, length - 2), encoder.suffix])
+        np.stack(
+            [
+                np.concatenate([encoder.prefix, generator.integers(1000, 30_000, length - 2), encoder.suffix]),
+                generator.integers(0, len(Shape), length),
+            ]
+        )
         for length in LENGTHS
     ]
 

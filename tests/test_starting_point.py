@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -55,6 +56,45 @@ def test_models_without_spans_or_without_stances_start_too() -> None:
         model, _ = starting_point(recipe("small"), labels)
         ids = torch.ones((1, 4), dtype=torch.int64)
         assert model(input_ids=ids, attention_mask=ids).scores.shape == (1, 4, labels.score_count)
+
+
+def test_layers_and_settings_of_the_encoder_can_be_chosen(encoder_folder: Path) -> None:
+    whole, _ = starting_point(recipe(str(encoder_folder)), SHIPPED_LABELS)
+    settings = {"hidden_dropout_prob": 0.0}
+    chosen = replace(recipe(str(encoder_folder)), encoder_layers=[1], encoder_settings=settings)
+    model, _ = starting_point(chosen, SHIPPED_LABELS)
+    expected = whole.encoder.state_dict()
+    for name, value in model.encoder.state_dict().items():
+        assert torch.equal(value, expected[name.replace("layer.0.", "layer.1.")])
+    assert model.config.to_dict()["encoder"]["num_hidden_layers"] == 1
+    assert model.encoder.encoder.layer[0].output.dropout.p == 0.0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"encoder_layers": [0, 2]}, "encoder_layers: .* 0 to 1"),
+        ({"encoder_layers": []}, "encoder_layers"),
+        ({"encoder_settings": {"dropuot": 0.0}}, "bert encoders have no setting 'dropuot'"),
+    ],
+)
+def test_layers_and_settings_that_are_not_there_are_refused(
+    encoder_folder: Path, change: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        starting_point(replace(recipe(str(encoder_folder)), **change), SHIPPED_LABELS)
+
+
+def test_word_shapes_come_with_new_models_and_stay_with_old_ones(encoder_folder: Path, tmp_path: Path) -> None:
+    fresh, tokenizer = starting_point(recipe(str(encoder_folder)), SHIPPED_LABELS)
+    assert not fresh.shape_embeddings.weight.any()
+    torch.nn.init.normal_(fresh.shape_embeddings.weight)
+    fresh.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    gone_on, _ = starting_point(recipe(str(tmp_path)), SHIPPED_LABELS)
+    assert torch.equal(gone_on.shape_embeddings.weight, fresh.shape_embeddings.weight)
+    without, _ = starting_point(replace(recipe(str(tmp_path)), word_shapes=False), SHIPPED_LABELS)
+    assert not hasattr(without, "shape_embeddings")
 
 
 def test_an_encoder_gets_fresh_heads(encoder_folder: Path) -> None:

@@ -1,0 +1,1 @@
+"""What people use for this task today, trained on the same documents and scored by the same scorer."""

@@ -1,0 +1,37 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from escalation import Predictor, load
+from escalation.calibrate import calibrate, outcomes
+from escalation.model_folder import SHIPPED, ModelFolder
+from tests.articles import labelled_articles
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> ModelFolder:
+    return ModelFolder.open(shutil.copytree(SHIPPED / "small", tmp_path / "model"))
+
+
+def test_a_model_calibrated_reads_with_other_scores(folder: ModelFolder, predictor: Predictor) -> None:
+    documents = labelled_articles()
+    fitted = calibrate(folder, predictor.runtime, documents)
+    again = ModelFolder.open(folder.path)
+    assert dict(again.thresholds) == fitted.thresholds
+    assert again.calibration.stances.keys() == set(folder.labels.stances)
+    before, after = predictor.predict(documents[0].text), load(folder.path).predict(documents[0].text)
+    assert [(span.start, span.end) for span in before.spans] == [(span.start, span.end) for span in after.spans]
+    assert [item.scores for item in before.sentences] != [item.scores for item in after.sentences]
+
+
+def test_outcomes_are_those_of_the_labels(folder: ModelFolder, predictor: Predictor) -> None:
+    documents = labelled_articles()
+    found = outcomes(folder, predictor.runtime, documents)
+    sentences = sum(len(document.sentences) for document in documents)
+    assert found.stance_logits.shape == found.stance_holds.shape == (sentences, 3)
+    assert found.stance_holds.sum() == sum(len(item.stances) for document in documents for item in document.sentences)
+    gold = sum(len(document.labelled("ACTOR")) for document in documents)
+    assert 0 < found.span_correct["ACTOR"].sum() <= gold
+    assert np.isfinite(found.span_logits["ACTOR"]).all()
