@@ -21,6 +21,7 @@ from escalation.corpus import replace_when_done, to_json_line
 from escalation.document import Document
 from escalation.formats.base import ConversionWarning
 from escalation.labels import DEFAULT_ENTITY_LABELS, DEFAULT_STANCES
+from escalation.model_folder import DEFAULT_MODEL
 from escalation.runtime import RuntimeName
 
 FAILURE = 2
@@ -73,7 +74,7 @@ def predict(
         OutputFormat, typer.Option("--format", help="A table for people, or JSON Lines.")
     ] = OutputFormat.TABLE,
     output: Annotated[Path | None, typer.Option(help="File to write instead of standard output.")] = None,
-    model: Model = "small",
+    model: Model = DEFAULT_MODEL,
     device: Device = "auto",
     runtime: RuntimeOption = "auto",
     threads: Threads = None,

@@ -15,6 +15,7 @@ from transformers.training_args import OptimizerNames
 from escalation.document import Document
 from escalation.recipe import Recipe
 from escalation.score_table import GroupRow, ScoreRow, group_rows, score_rows, span_rows
+from escalation.starting_point import is_trained_model
 
 _TEMPLATE = Path(__file__).with_name("model_card.md.jinja")
 _WATTS = 15
@@ -63,7 +64,8 @@ def write_model_card(
         notes=Path(recipe.card_notes).read_text(encoding="utf-8").strip() if recipe.card_notes else "",
         teacher=bool(recipe.teacher),
         base_model=base_model,
-        started_from=None if recipe.encoder == encoder else Path(recipe.encoder).name,
+        started_from=Path(recipe.encoder).name if is_trained_model(recipe.encoder) else None,
+        layers=", ".join(map(str, recipe.encoder_layers or ())),
         counts=[(split, *_counts(held)) for split, held in documents.items() if held],
         window_tokens=recipe.window_tokens,
         optimizer=(
@@ -73,7 +75,7 @@ def write_model_card(
         ),
         epochs=f"{arguments.num_train_epochs:g}",
         training_minutes=round(metrics["training_seconds"] / 60),
-        hardware=f"{cores} CPU core(s)" if arguments.use_cpu else f"{arguments.n_gpu} accelerator(s)",
+        hardware=_count(cores, "CPU core") if arguments.use_cpu else _count(arguments.n_gpu, "accelerator"),
         energy=f"about {hours * cores * _WATTS / 1000:.2g} kWh, at {_WATTS} W a core" if arguments.use_cpu else "",
         weights="8-bit integers" if recipe.quantize else "float32",
         dev_rows=[(*_cells(row), _figure(exact[row.name])) for row in score_rows(metrics["raw_text"])],
@@ -89,6 +91,10 @@ def write_model_card(
         thresholds=metrics["thresholds"],
     )
     path.write_text(str(card).rstrip() + "\n", encoding="utf-8")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' if number != 1 else ''}"
 
 
 def _counts(documents: Sequence[Document]) -> tuple[str, str, str]:
@@ -108,10 +114,11 @@ def _group_cells(row: GroupRow) -> tuple[str, ...]:
 
 def _results(metrics: dict[str, Any]) -> Iterator[EvalResult]:
     """Yield the main scores as the Hub's model index has them."""
+    span_names = {*metrics["raw_text"]["spans"], "all spans"}
     for split, key in (("dev", "raw_text"), ("test", "test")):
         for row in score_rows(metrics[key]) if key in metrics else ():
             yield EvalResult(
-                task_type="token-classification" if row.name in metrics[key]["spans"] else "text-classification",
+                task_type="token-classification" if row.name in span_names else "text-classification",
                 dataset_type="news",
                 dataset_name=f"{split} documents",
                 dataset_split=split,

@@ -7,6 +7,7 @@ from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from escalation import Predictor, load
 from escalation.corpus import write_documents
+from escalation.model_folder import SHIPPED
 from tests.articles import labelled_articles
 
 # Machines are slow at times, and models take theirs to load.
@@ -14,6 +15,7 @@ settings.register_profile("steady", deadline=None, suppress_health_check=[Health
 settings.load_profile("steady")
 
 REPOSITORY = Path(__file__).parents[1]
+SHIPPED_NAMES = sorted(path.parent.name for path in SHIPPED.glob("*/config.json"))
 DEV = REPOSITORY.parent / "shared" / "corpus" / "dev.jsonl"
 
 needs_dev_corpus = pytest.mark.skipif(not DEV.is_file(), reason="the corpus of news sentences is not here")

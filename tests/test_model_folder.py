@@ -6,6 +6,7 @@ import pytest
 
 from escalation import ModelFolderError, load
 from escalation.model_folder import DEFAULT_MODEL, SHIPPED, ModelFolder
+from tests.conftest import SHIPPED_NAMES
 
 
 @pytest.fixture
@@ -14,8 +15,9 @@ def folder(tmp_path: Path) -> Path:
     return Path(shutil.copytree(SHIPPED / DEFAULT_MODEL, tmp_path / "model"))
 
 
-def test_the_shipped_model_has_the_labels_of_the_guidelines() -> None:
-    folder = ModelFolder.open(DEFAULT_MODEL)
+@pytest.mark.parametrize("name", SHIPPED_NAMES)
+def test_shipped_models_have_the_labels_of_the_guidelines(name: str) -> None:
+    folder = ModelFolder.open(name)
     assert folder.labels.entity_labels == ("WEAPON", "ACTOR")
     assert folder.labels.stances == ("escalation", "retaliation", "diplomacy")
     assert set(folder.thresholds) == set(folder.labels.stances)
@@ -25,11 +27,12 @@ def test_shipped_weights_are_small_and_never_pickled() -> None:
     files = [path for path in SHIPPED.rglob("*") if path.is_file()]
     assert {path.suffix for path in files} <= {".json", ".onnx", ".safetensors", ".md"}
     for model in SHIPPED.iterdir():
-        assert sum(path.stat().st_size for path in model.iterdir()) < 60e6
+        assert sum(path.stat().st_size for path in model.iterdir()) < 75e6
 
 
-def test_rounding_the_shipped_weights_cost_at_most_half_a_point() -> None:
-    metrics = json.loads((SHIPPED / DEFAULT_MODEL / "metrics.json").read_text())
+@pytest.mark.parametrize("name", SHIPPED_NAMES)
+def test_rounding_the_shipped_weights_cost_at_most_half_a_point(name: str) -> None:
+    metrics = json.loads((SHIPPED / name / "metrics.json").read_text())
     exact, shipped = metrics["raw_text_float32"], metrics["raw_text"]
     for label in ("WEAPON", "ACTOR"):
         assert shipped["spans"][label]["f1"] > exact["spans"][label]["f1"] - 0.005

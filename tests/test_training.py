@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import ModelCard
 from transformers.trainer_utils import get_last_checkpoint
 
 from escalation import load
@@ -96,6 +97,14 @@ def test_the_card_tells_what_the_run_found(trained: Path, encoder_folder: Path) 
     assert "## Scores on the test documents" in card
     assert card.count("| WEAPON |") == 2
     assert "| test: documents / sentences / spans | 4 / 19 / 20 |" in card
+    low, high = metrics["intervals"]["spans"]["WEAPON"]
+    assert f"| {low:.3f} to {high:.3f} |" in card
+    assert "| WEAPON, seen in training |" in card
+    results = ModelCard(card).data.eval_results
+    assert {(item.dataset_split, item.metric_name) for item in results} >= {
+        ("dev", "ACTOR F1"),
+        ("test", "all spans F1"),
+    }
     for text in (card, (trained / "config.json").read_text()):
         assert str(trained) not in text
         assert str(encoder_folder) not in text
