@@ -2,7 +2,7 @@
 
 ``python scripts/compare_models.py data/public/text/dev.jsonl --train FILE ...`` prints a Markdown table. The baselines
 learn from the training files; the two single-task transformers are trained once and kept in the work folder
-(``--encoder`` names their encoder). spaCy's pipeline is needed: ``python -m spacy download en_core_web_sm``. Time is
+(``--encoder`` names their encoder). A spaCy pipeline is needed: ``python -m spacy download en_core_web_sm``. Time is
 the median over rounds, which are interleaved, from raw text to documents.
 """
 
@@ -62,12 +62,12 @@ def single_task(train: list[Document], dev: list[Document], encoder: str, work: 
     return lambda texts: [read(text, tag, classify) for text in texts]
 
 
-def classical(train: list[Document]) -> dict[str, Reader]:
+def classical(train: list[Document], spacy_pipeline: str) -> dict[str, Reader]:
     """Train the baselines without a transformer."""
     from scripts.baselines.classical import conditional_random_field, gazetteer, logistic_regression
 
     classify, tag = logistic_regression(train, LABELS.stances), conditional_random_field(train)
-    names = gazetteer(train, "en_core_web_sm")
+    names = gazetteer(train, spacy_pipeline)
     return {
         "CRF, and TF-IDF with logistic regression": lambda texts: [read(text, tag, classify) for text in texts],
         "spaCy en_core_web_sm and a gazetteer": lambda texts: [read(text, names, None) for text in texts],
@@ -99,6 +99,7 @@ def main(
     dev_files: Annotated[list[Path], typer.Option("--dev", help="Labelled documents that choose their epoch.")],
     models: Annotated[list[str], typer.Option("--ours", help="Our models (repeatable).")],
     encoder: Annotated[str, typer.Option()] = "sentence-transformers/all-MiniLM-L6-v2",
+    spacy_pipeline: Annotated[str, typer.Option(help="Name or folder of a spaCy pipeline.")] = "en_core_web_sm",
     work: Annotated[Path, typer.Option(help="Folder for the baselines' models.")] = Path("runs/baselines"),
     epochs: Annotated[int, typer.Option(help="Epochs of the single-task models.")] = 6,
     rounds: Annotated[int, typer.Option(help="Rounds of timing.")] = 3,
@@ -108,7 +109,7 @@ def main(
     train, dev, gold = read_labelled(train_files), read_labelled(dev_files), read_labelled(data)
     readers = {f"escalation, {Path(name).name}": ours(name) for name in models}
     readers["two single-task models, same encoder"] = single_task(train, dev, encoder, work, epochs)
-    readers |= classical(train)
+    readers |= classical(train, spacy_pipeline)
     texts = [document.text for document in gold]
     predicted = {name: read_texts(texts) for name, read_texts in readers.items()}
     seconds: dict[str, list[float]] = {name: [] for name in readers}
