@@ -48,6 +48,8 @@ class Outcomes(NamedTuple):
 def calibrate(folder: ModelFolder, runtime: Runtime, documents: Sequence[Document]) -> Fitted:
     """Fit a model's calibration and thresholds, and write them into its ``config.json``.
 
+    Labels that the documents lack keep theirs.
+
     Args:
         folder: The model.
         runtime: Its weights, as they will be used.
@@ -59,10 +61,14 @@ def calibrate(folder: ModelFolder, runtime: Runtime, documents: Sequence[Documen
     fitted = fit(outcomes(folder, runtime, documents), folder.labels)
     path = folder.path / CONFIG_FILE
     config = json.loads(path.read_text(encoding="utf-8"))
-    config |= fitted.calibration.to_config() | {"stance_thresholds": fitted.thresholds}
+    calibration = Calibration(
+        {**folder.calibration.stances, **fitted.calibration.stances},
+        {**folder.calibration.spans, **fitted.calibration.spans},
+    )
+    config |= calibration.to_config() | {"stance_thresholds": {**folder.thresholds, **fitted.thresholds}}
     with replace_when_done(path) as file:
         file.write(json.dumps(config, indent=2, sort_keys=True) + "\n")
-    return fitted
+    return Fitted(calibration, config["stance_thresholds"])
 
 
 def outcomes(folder: ModelFolder, runtime: Runtime, documents: Sequence[Document]) -> Outcomes:
@@ -94,27 +100,32 @@ def outcomes(folder: ModelFolder, runtime: Runtime, documents: Sequence[Document
             span_correct[span.label].append((span.start, span.end, span.label) in gold)
     return Outcomes(
         np.concatenate([np.empty((0, len(labels.stances)), dtype=np.float32), *logits]),
-        np.array(holds, dtype=np.bool_).reshape(-1, len(labels.stances)),
+        np.array(holds, dtype=np.bool_).reshape(len(holds), len(labels.stances)),
         {label: logit(scores) for label, scores in span_scores.items()},
         {label: np.array(correct, dtype=np.bool_) for label, correct in span_correct.items()},
     )
 
 
 def fit(found: Outcomes, labels: LabelScheme) -> Fitted:
-    """Fit a calibration, and the thresholds that promise the highest F1 under it.
+    """Fit a calibration, and the thresholds that promise the highest F1 under it, for labels that are there.
 
     Args:
         found: A model's scores, and what was true.
         labels: Its labels.
     """
+    there = {stance: column for column, stance in enumerate(labels.stances) if found.stance_holds[:, column].any()}
     calibration = Calibration(
         {
             stance: fit_line(found.stance_logits[:, column], found.stance_holds[:, column])
-            for column, stance in enumerate(labels.stances)
+            for stance, column in there.items()
         },
-        {label: fit_line(logits, found.span_correct[label]) for label, logits in found.span_logits.items()},
+        {
+            label: fit_line(logits, found.span_correct[label])
+            for label, logits in found.span_logits.items()
+            if len(logits)
+        },
     )
     slopes, intercepts = lines_for(labels.stances, calibration.stances)
     probabilities = sigmoid(found.stance_logits * slopes + intercepts)
-    thresholds = {stance: best_threshold(probabilities[:, column]) for column, stance in enumerate(labels.stances)}
+    thresholds = {stance: best_threshold(probabilities[:, column]) for stance, column in there.items()}
     return Fitted(calibration, thresholds)

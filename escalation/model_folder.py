@@ -81,9 +81,12 @@ class ModelFolder:
         """Return the decoder of the model's scores.
 
         Args:
-            calibrated: Whether scores become calibrated probabilities, where the model has a calibration.
+            calibrated: Whether scores become calibrated probabilities, where the model has a calibration, and
+                thresholds are those that were fitted with it; else thresholds are 0.5.
         """
-        return Decoder(self.labels, self.thresholds, self.calibration if calibrated else None)
+        if calibrated:
+            return Decoder(self.labels, self.thresholds, self.calibration)
+        return Decoder(self.labels, dict.fromkeys(self.labels.stances, 0.5))
 
     @classmethod
     def open(cls, model: str | os.PathLike[str]) -> ModelFolder:

@@ -50,7 +50,17 @@ def starting_point(recipe: Recipe, labels: LabelScheme) -> tuple[EscalationModel
         folder = ModelFolder.open(recipe.encoder)
         trained = TorchRuntime.load(folder, "cpu").model
         shapes = trained.config.word_shapes if recipe.word_shapes is None else recipe.word_shapes
-        model = EscalationModel(EscalationConfig(encoder=trained.encoder.config, word_shapes=shapes, **settings))
+        calibration = {
+            name: {label: value for label, value in (getattr(trained.config, name) or {}).items() if label in known}
+            for name, known in (
+                ("stance_thresholds", labels.stances),
+                ("stance_calibration", labels.stances),
+                ("span_calibration", labels.entity_labels),
+            )
+        }
+        model = EscalationModel(
+            EscalationConfig(encoder=trained.encoder.config, word_shapes=shapes, **calibration, **settings)
+        )
         model.encoder = trained.encoder
         if recipe.base_model is not None:
             model.encoder.config.name_or_path = recipe.base_model

@@ -134,7 +134,7 @@ def train_model(recipe: Recipe, *, resume: bool = False) -> dict[str, Any] | Non
             saved = resume or arguments.process_index > 0
             teacher_rows = _teacher_rows(recipe, encoder, model.labels, saved=saved)
         train_rows = concatenate_datasets([train_rows] * recipe.labelled_repeats + [teacher_rows])
-    decoder = Decoder(model.labels, model.config.stance_thresholds or {})
+    decoder = Decoder(model.labels, dict.fromkeys(model.labels.stances, 0.5))
     trainer = JointTrainer(
         head_learning_rate=recipe.head_learning_rate,
         model=model,
@@ -157,9 +157,10 @@ def train_model(recipe: Recipe, *, resume: bool = False) -> dict[str, Any] | Non
     model.save_pretrained(output)
     tokenizer.save_pretrained(output)
     export_onnx(model, output / ONNX_FILE, quantized=recipe.quantize)
-    uncalibrated = evaluate_predictor(load(output), dev_documents)
     folder = ModelFolder.open(output)
-    fitted = calibrate(folder, load_runtime(folder), dev_documents)
+    exported = load_runtime(folder)
+    uncalibrated = evaluate_predictor(Predictor(exported, encoder, folder.decoder(calibrated=False)), dev_documents)
+    fitted = calibrate(folder, exported, dev_documents)
     folder, predictor = ModelFolder.open(output), load(output)
     metrics = {
         "training_seconds": round(seconds),

@@ -44,7 +44,8 @@ def calibrated(fitted_to: Outcomes, logits: FloatArray, labels: LabelScheme) -> 
 def expected_f1(fitted_to: Outcomes, logits: FloatArray, labels: LabelScheme) -> tuple[FloatArray, FloatArray]:
     """Calibrate, with the thresholds that promise the highest F1: what ``escalation`` does."""
     probabilities, _ = calibrated(fitted_to, logits, labels)
-    return probabilities, np.array(list(fit(fitted_to, labels).thresholds.values()), dtype=np.float32)
+    thresholds = fit(fitted_to, labels).thresholds
+    return probabilities, np.array([thresholds.get(stance, 0.5) for stance in labels.stances], dtype=np.float32)
 
 
 def observed_f1(fitted_to: Outcomes, logits: FloatArray, labels: LabelScheme) -> tuple[FloatArray, FloatArray]:

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from escalation import Predictor, load
+from escalation import Document, Predictor, Sentence, load
 from escalation.calibrate import calibrate, outcomes
 from escalation.model_folder import SHIPPED, ModelFolder
 from tests.articles import labelled_articles
@@ -24,6 +24,16 @@ def test_a_model_calibrated_reads_with_other_scores(folder: ModelFolder, predict
     before, after = predictor.predict(documents[0].text), load(folder.path).predict(documents[0].text)
     assert [(span.start, span.end) for span in before.spans] == [(span.start, span.end) for span in after.spans]
     assert [item.scores for item in before.sentences] != [item.scores for item in after.sentences]
+
+
+def test_labels_that_the_documents_lack_keep_their_calibration(folder: ModelFolder, predictor: Predictor) -> None:
+    text = "Envoys met in Geneva."
+    document = Document.build(text, [Sentence(0, len(text), text, ("diplomacy",))], [])
+    fitted = calibrate(folder, predictor.runtime, [document])
+    assert fitted.thresholds["retaliation"] == folder.thresholds["retaliation"]
+    assert fitted.calibration.stances["retaliation"] == folder.calibration.stances["retaliation"]
+    assert fitted.calibration.stances["diplomacy"] != folder.calibration.stances["diplomacy"]
+    assert fitted.calibration.spans == folder.calibration.spans
 
 
 def test_outcomes_are_those_of_the_labels(folder: ModelFolder, predictor: Predictor) -> None:

@@ -67,9 +67,9 @@ def test_the_quantised_model_reads_news_as_the_exact_one_does(predictor: Predict
     documents = read_labelled([DEV])
     quantised, exact = (evaluate_predictor(item, documents) for item in (predictor, torch_predictor))
     for label in ("WEAPON", "ACTOR"):
-        assert quantised["spans"][label]["f1"] == pytest.approx(exact["spans"][label]["f1"], abs=0.005)
+        assert quantised["spans"][label]["f1"] > exact["spans"][label]["f1"] - 0.005
     for figure in ("macro_f1", "primary_accuracy"):
-        assert quantised["stances"][figure] == pytest.approx(exact["stances"][figure], abs=0.005)
+        assert quantised["stances"][figure] > exact["stances"][figure] - 0.005
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_models_without_spans_or_without_stances_start_too() -> None:
     for labels in (LabelScheme((), ("diplomacy",)), LabelScheme(("ACTOR",), ())):
         model, _ = starting_point(recipe("small"), labels)
         ids = torch.ones((1, 4), dtype=torch.int64)
-        assert model(input_ids=ids, attention_mask=ids).scores.shape == (1, 4, labels.score_count)
+        assert model(input_ids=ids, attention_mask=ids, shapes=ids).scores.shape == (1, 4, labels.score_count)
 
 
 def test_layers_and_settings_of_the_encoder_can_be_chosen(encoder_folder: Path) -> None:

@@ -124,7 +124,7 @@ def test_windows_keep_their_order_in_evaluation(tmp_path: Path, encoder_folder: 
     metrics = train_model(recipe(encoder_folder, labelled_file, tmp_path / "model", **grouped))
     assert metrics is not None
     assert metrics["gold_sentences"]["spans"]["micro"]["f1"] > 0.1
-    assert metrics["gold_sentences"] == metrics["raw_text_float32"]
+    assert metrics["gold_sentences"].items() <= metrics["raw_text_float32"].items()
 
 
 def test_training_in_bfloat16_ships_float32(tmp_path: Path, encoder_folder: Path, labelled_file: Path) -> None:
