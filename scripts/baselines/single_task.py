@@ -121,7 +121,7 @@ def load_classifier(folder: Path) -> StanceClassifier:
     run = pipeline("text-classification", str(folder), top_k=None, device="cpu")
 
     def classify(sentence: str) -> list[str]:
-        scored: list[dict[str, Any]] = run(sentence, truncation=True)
+        [scored] = run([sentence], truncation=True)
         return [item["label"] for item in scored if item["score"] >= 0.5]
 
     return classify
