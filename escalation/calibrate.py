@@ -56,8 +56,14 @@ def calibrate(folder: ModelFolder, runtime: Runtime, documents: Sequence[Documen
         documents: Labelled documents with sentences, of the kind that the model is to read; not its training documents.
 
     Raises:
+        ValueError: The documents carry none of the model's labels.
         OSError: The configuration cannot be written.
     """
+    labels, used = folder.labels, labels_in(documents)
+    if not {*labels.entity_labels, *labels.stances} & {*used.entity_labels, *used.stances}:
+        raise ValueError(
+            f"the documents carry none of the model's labels ({', '.join(labels.entity_labels + labels.stances)})"
+        )
     fitted = fit(outcomes(folder, runtime, documents), folder.labels)
     path = folder.path / CONFIG_FILE
     config = json.loads(path.read_text(encoding="utf-8"))

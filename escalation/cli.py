@@ -158,6 +158,8 @@ def calibrate(
         from escalation.model_folder import ModelFolder
         from escalation.runtime import load_runtime
 
+        if not Path(model).is_dir():
+            _fail(f"{model}: not a folder; calibrate changes a model's config.json, so copy the model's folder first")
         folder = ModelFolder.open(model)
         scorer = load_runtime(folder, device=device, runtime=runtime, threads=threads)
         fitted = calibrate_model(folder, scorer, read_labelled(data))

@@ -26,6 +26,14 @@ def test_a_model_calibrated_reads_with_other_scores(folder: ModelFolder, predict
     assert [item.scores for item in before.sentences] != [item.scores for item in after.sentences]
 
 
+def test_documents_of_other_labels_are_refused(folder: ModelFolder, predictor: Predictor) -> None:
+    before = (folder.path / "config.json").read_bytes()
+    other = Document.build("Flour came.", [Sentence(0, 11, "Flour came.", ("aid",))], [])
+    with pytest.raises(ValueError, match="none of the model's labels"):
+        calibrate(folder, predictor.runtime, [other])
+    assert (folder.path / "config.json").read_bytes() == before
+
+
 def test_labels_that_the_documents_lack_keep_their_calibration(folder: ModelFolder, predictor: Predictor) -> None:
     text = "Envoys met in Geneva."
     document = Document.build(text, [Sentence(0, len(text), text, ("diplomacy",))], [])

@@ -96,6 +96,14 @@ def test_evaluate_lists_errors_draws_plots_and_tells_new_names(tmp_path: Path, l
     assert {path.name for path in plots.iterdir()} == {"confusion.png", "reliability.png"}
 
 
+def test_calibrate_leaves_shipped_models_alone(labelled_file: Path) -> None:
+    before = (SHIPPED / "small" / "config.json").read_bytes()
+    result = runner.invoke(app, ["calibrate", "small", str(labelled_file)])
+    assert result.exit_code == 2
+    assert "error: small: not a folder" in result.stderr
+    assert (SHIPPED / "small" / "config.json").read_bytes() == before
+
+
 def test_calibrate_changes_the_configuration_alone(tmp_path: Path, labelled_file: Path) -> None:
     folder = Path(shutil.copytree(SHIPPED / "small", tmp_path / "model"))
     before = (folder / "model.onnx").read_bytes()
