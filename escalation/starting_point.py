@@ -115,16 +115,17 @@ def with_encoder_settings(
     encoder.num_hidden_layers = len(kept)
     adapted = EscalationModel(config)
     state = model.state_dict()
-    for new, old in enumerate(kept):
-        renamed = {name: _LAYER.sub(rf"\g<1>{old}\g<3>", name) for name in adapted.state_dict() if _layer(name) == new}
-        adapted.load_state_dict({name: state[source] for name, source in renamed.items()}, strict=False)
-    adapted.load_state_dict({name: value for name, value in state.items() if _layer(name) is None}, strict=False)
+    if layers is not None and not any(map(_LAYER.match, state)):
+        raise ValueError(f"encoder_layers: the layers of {encoder.model_type} encoders cannot be told apart by name")
+
+    def source(name: str) -> str:
+        return _LAYER.sub(lambda match: f"{match[1]}{kept[int(match[2])]}{match[3]}", name)
+
+    try:
+        adapted.load_state_dict({name: state[source(name)] for name in adapted.state_dict()})
+    except RuntimeError as error:
+        raise ValueError(f"encoder_settings: they do not fit the encoder's weights: {error}") from None
     return adapted
-
-
-def _layer(name: str) -> int | None:
-    match = _LAYER.match(name)
-    return int(match[2]) if match else None
 
 
 @torch.no_grad()

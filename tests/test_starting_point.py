@@ -76,6 +76,7 @@ def test_layers_and_settings_of_the_encoder_can_be_chosen(encoder_folder: Path) 
         ({"encoder_layers": [0, 2]}, "encoder_layers: .* 0 to 1"),
         ({"encoder_layers": []}, "encoder_layers"),
         ({"encoder_settings": {"dropuot": 0.0}}, "bert encoders have no setting 'dropuot'"),
+        ({"encoder_settings": {"intermediate_size": 48}}, "do not fit the encoder's weights"),
     ],
 )
 def test_layers_and_settings_that_are_not_there_are_refused(
