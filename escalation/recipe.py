@@ -45,8 +45,12 @@ class Recipe:
             default it does, unless it goes on from a trained model that does not.
         encoder_layers: Layers of ``encoder`` to keep, counted from 0; all by default.
         encoder_settings: Fields of the encoder's configuration to change, such as its dropout.
+        feed_forward_size: Neurons to keep in each feed-forward layer of the encoder; all by default.
+        vocabulary_size: Tokens to keep, those that ``train`` and ``unlabelled`` use most; all by default.
         quantize: Whether the exported ONNX graph has 8-bit weights.
         float32_matrices: Parts of names of parameters that keep their float32 values all the same.
+        quantization_aware: Whether the model learns with the rounding errors of the 8-bit graph, which then loses next
+            to nothing; for graphs rounded by rows.
         quantization_block: Numbers that share a scale where weights are rounded to 8 bits: fewer are more exact and
             slower. By default a row of weights and all activations of a window share one.
         base_model: Hub id of the encoder for the model card, where ``encoder`` is a folder.
@@ -75,8 +79,11 @@ class Recipe:
     word_shapes: bool | None = None
     encoder_layers: list[int] | None = None
     encoder_settings: dict[str, Any] = field(default_factory=dict)
+    feed_forward_size: int | None = None
+    vocabulary_size: int | None = None
     quantize: bool = True
     float32_matrices: list[str] = field(default_factory=list)
+    quantization_aware: bool = False
     quantization_block: int | None = None
     base_model: str | None = None
     language: str = "en"
@@ -138,7 +145,10 @@ def load_recipe(path: str | Path, **overrides: Any) -> Recipe:
         raise RecipeError(f"{path}: a recipe must be a YAML mapping of keys to values")
     record = {**record, **{key: value for key, value in overrides.items() if value is not None}}
     try:
-        return _parse(record)
+        recipe = _parse(record)
+        if recipe.quantization_aware and (recipe.quantization_block is not None or not recipe.quantize):
+            raise RecipeError("'quantization_aware' is for graphs with 8-bit weights, and none in blocks")
+        return recipe
     except RecipeError as error:
         raise RecipeError(f"{path}: {error}") from None
 

@@ -16,6 +16,7 @@ from escalation.labels import LabelScheme
 from escalation.model_folder import ModelFolder, is_shipped
 from escalation.modeling import EscalationModel
 from escalation.recipe import Recipe
+from escalation.shrinking import prune_feed_forward
 from escalation.torch_runtime import TorchRuntime
 
 _LAYER = re.compile(r"(encoder\.(?:\w+\.)?layers?\.)(\d+)(\..*)")
@@ -74,6 +75,8 @@ def starting_point(recipe: Recipe, labels: LabelScheme) -> tuple[EscalationModel
         tokenizer = AutoTokenizer.from_pretrained(recipe.encoder)
     if recipe.encoder_layers is not None or recipe.encoder_settings:
         model = with_encoder_settings(model, recipe.encoder_layers, recipe.encoder_settings)
+    if recipe.feed_forward_size is not None:
+        model = prune_feed_forward(model, recipe.feed_forward_size)
     if not tokenizer.is_fast:
         raise ValueError(f"{recipe.encoder}: its tokenizer has no fast version, which character offsets need")
     return model, tokenizer

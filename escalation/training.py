@@ -32,7 +32,9 @@ from escalation.model_card import write_model_card
 from escalation.model_folder import CARD_FILE, METRICS_FILE, ONNX_FILE, ModelFolder
 from escalation.predictor import Predictor, load
 from escalation.recipe import CHECKPOINTS, Recipe
+from escalation.rounding import simulate_rounding, stop_rounding
 from escalation.runtime import load_runtime
+from escalation.shrinking import trim_vocabulary
 from escalation.starting_point import starting_point
 from escalation.torch_runtime import TorchRuntime
 from escalation.training_data import EncodedDocument, WindowCollator, encode_documents
@@ -126,14 +128,20 @@ def train_model(recipe: Recipe, *, resume: bool = False) -> dict[str, Any] | Non
     labels = _labels(recipe, train_documents)
     recipe = replace(recipe, entity_labels=list(labels.entity_labels), stances=list(labels.stances))
     model, tokenizer = starting_point(recipe, labels)
+    unlabelled = read_with_sentences(recipe.unlabelled) if recipe.teacher is not None else []
+    if recipe.vocabulary_size is not None:
+        texts = [document.text for document in [*train_documents, *unlabelled]]
+        model, tokenizer = trim_vocabulary(model, tokenizer, texts, recipe.vocabulary_size)
     encoder = WindowEncoder(tokenizer.backend_tokenizer, recipe.window_tokens, recipe.window_overlap)
     _, train_rows = encode_documents(train_documents, encoder, model.labels)
     dev_encoded, dev_rows = encode_documents(dev_documents, encoder, model.labels)
     if recipe.teacher is not None:
         with arguments.main_process_first(desc="the teacher's scores"):
             saved = resume or arguments.process_index > 0
-            teacher_rows = _teacher_rows(recipe, encoder, model.labels, saved=saved)
+            teacher_rows = _teacher_rows(recipe, unlabelled, encoder, model.labels, saved=saved)
         train_rows = concatenate_datasets([train_rows] * recipe.labelled_repeats + [teacher_rows])
+    if recipe.quantization_aware:
+        simulate_rounding(model, recipe.float32_matrices)
     decoder = Decoder(model.labels, dict.fromkeys(model.labels.stances, 0.5))
     trainer = JointTrainer(
         head_learning_rate=recipe.head_learning_rate,
@@ -154,6 +162,7 @@ def train_model(recipe: Recipe, *, resume: bool = False) -> dict[str, Any] | Non
         return None
     # The trainer made the forward pass compute in bfloat16, where the recipe says so; what is shipped is float32.
     model = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
+    stop_rounding(model)
     model.save_pretrained(output)
     tokenizer.save_pretrained(output)
     export_onnx(model, output / ONNX_FILE, quantized=recipe.quantize)
@@ -218,7 +227,9 @@ def _earlier_seconds(output: Path) -> float:
     return float(json.loads(path.read_text(encoding="utf-8"))["training_seconds"]) if path.is_file() else 0.0
 
 
-def _teacher_rows(recipe: Recipe, encoder: WindowEncoder, labels: LabelScheme, *, saved: bool) -> Dataset:
+def _teacher_rows(
+    recipe: Recipe, unlabelled: Sequence[Document], encoder: WindowEncoder, labels: LabelScheme, *, saved: bool
+) -> Dataset:
     """Return the teacher's rows, those that an earlier run or the first process saved where ``saved`` says so."""
     folder = Path(recipe.output) / CHECKPOINTS / "teacher"
     if saved and folder.is_dir():
@@ -227,7 +238,7 @@ def _teacher_rows(recipe: Recipe, encoder: WindowEncoder, labels: LabelScheme, *
     model = ModelFolder.open(recipe.teacher)
     runtime = TorchRuntime(TorchRuntime.load(model).model, model.pad_token_id, bfloat16=True)
     teacher = Predictor(runtime, model.window_encoder(), model.decoder(calibrated=False))
-    rows = distillation_rows(read_with_sentences(recipe.unlabelled), teacher, encoder, labels)
+    rows = distillation_rows(unlabelled, teacher, encoder, labels)
     unfinished = folder.with_name("teacher.unfinished")
     rows.save_to_disk(str(unfinished))
     shutil.rmtree(folder, ignore_errors=True)
