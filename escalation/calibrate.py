@@ -101,9 +101,10 @@ def outcomes(folder: ModelFolder, runtime: Runtime, documents: Sequence[Document
             logits.append(decoder.stance_logits(scores, block.sentences, len(block.bounds)))
             holds += [[stance in item.stances for stance in labels.stances] for item in document.sentences]
         gold = {(span.start, span.end, span.label) for span in document.spans}
-        for span in decoder.decode(document.text, block, scores)[1] if used.entity_labels else ():
-            span_scores[span.label].append(span.score or 0.0)
-            span_correct[span.label].append((span.start, span.end, span.label) in gold)
+        for sentence in decoder.decode(document.text, block, scores) if used.entity_labels else ():
+            for span in sentence.spans:
+                span_scores[span.label].append(span.score or 0.0)
+                span_correct[span.label].append((span.start, span.end, span.label) in gold)
     return Outcomes(
         np.concatenate([np.empty((0, len(labels.stances)), dtype=np.float32), *logits]),
         np.array(holds, dtype=np.bool_).reshape(len(holds), len(labels.stances)),

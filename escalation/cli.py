@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import IO, Annotated, Any, NoReturn
 
@@ -286,6 +287,54 @@ def export(
         target = output or folder.onnx_path
         export_onnx(TorchRuntime.load(folder, "cpu").model, target, quantized=quantize)
         typer.echo(f"{target}: {target.stat().st_size / 1e6:.1f} MB", err=True)
+
+
+@app.command()
+def benchmark(
+    model: Annotated[
+        list[str] | None, typer.Option(help="Model to measure (repeatable); all shipped ones by default.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Texts: JSON Lines of documents, or a plain text; those of the repository else.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder for benchmark.json, benchmark.md and plots.")] = None,
+    json_output: Annotated[Path | None, typer.Option("--json", help="Also write all figures to this file.")] = None,
+    articles: Annotated[
+        int | None, typer.Option(min=1, help="Articles to read; texts are repeated up to that number.")
+    ] = None,
+    rounds: Annotated[int | None, typer.Option(min=1, help="Rounds whose median counts.")] = None,
+    quick: Annotated[bool, typer.Option(help="Fewer articles and rounds, no scaling: a minute or two.")] = False,
+    peers: Annotated[bool, typer.Option(help="Measure other tools, too.")] = True,
+    device: Device = "auto",
+    runtime: RuntimeOption = "auto",
+    threads: Threads = None,
+) -> None:
+    """Measure throughput, latency, cold start, memory, size and scaling, beside other tools on the same texts."""
+    with _one_line_errors(extra="benchmark"):
+        from escalation.benchmarking.report import render_tables, write_report
+        from escalation.benchmarking.results import write_result
+        from escalation.benchmarking.run import run_benchmark
+        from escalation.benchmarking.settings import Settings
+        from escalation.display import console_for
+
+        settings = Settings.of(
+            model,
+            data,
+            articles=articles,
+            rounds=rounds,
+            device=device,
+            runtime=runtime,
+            threads=threads,
+            peers=peers,
+            quick=quick,
+        )
+        result = run_benchmark(settings, say=partial(typer.echo, err=True))
+        console_for().print(render_tables(result))
+        if json_output is not None:
+            write_result(result, json_output)
+        if output is not None:
+            for path in write_report(result, output):
+                typer.echo(f"{path}", err=True)
 
 
 def _articles(files: Iterable[str], names: deque[str], failed: list[str]) -> Iterator[str]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from escalation.calibration import Calibration, lines_for, logit, sigmoid
 from escalation.document import Sentence, Span, Word
-from escalation.encoding import EncodedBlock, FloatArray, IntArray
+from escalation.encoding import BoolArray, EncodedBlock, FloatArray, IntArray
 from escalation.labels import LabelScheme
 
 _RATIONALE_WORDS = 3
@@ -35,19 +36,50 @@ class Decoder:
         self._span_lines = lines_for(labels.entity_labels, calibration.spans)
         self.thresholds = np.array([thresholds[stance] for stance in labels.stances], dtype=np.float32)
 
-    def decode(self, text: str, block: EncodedBlock, scores: FloatArray) -> tuple[list[Sentence], list[Span]]:
+    def decode(
+        self, text: str, block: EncodedBlock, scores: FloatArray, origins: Sequence[int] | None = None
+    ) -> list[Sentence]:
         """Decode one block.
 
         Args:
-            text: The document's whole text.
+            text: The text that the block was made from.
             block: The tokens of some sentences.
             scores: Their scores, shape ``(tokens, labels.score_count)``.
+            origins: For each sentence where its document begins in ``text``; offsets count from there.
 
         Returns:
-            The block's sentences (without spans) and its spans, both in text order.
+            The block's sentences in order, with the spans inside them.
         """
+        shifts = [0] * len(block.bounds) if origins is None else origins
         words = np.flatnonzero(block.begins_word)
-        return self._sentences(text, block, words, scores), self._spans(text, block, words, scores)
+        spans = self._spans(text, block, words, scores, shifts)
+        probabilities = self.stance_probabilities(block, scores)
+        holds = probabilities >= self.thresholds
+        ranking = np.argsort(-probabilities, axis=1, kind="stable")
+        held = np.take_along_axis(holds, ranking, axis=1)
+        rationales = self._rationales(block, words, scores, holds, shifts)
+        stances = self.labels.stances
+        return [
+            Sentence(
+                start - shift,
+                end - shift,
+                text[start:end],
+                tuple(stances[stance] for stance, is_held in zip(order, mask, strict=True) if is_held),
+                tuple(own_spans),
+                scores=dict(zip(stances, row, strict=True)),
+                rationale=rationale,
+            )
+            for (start, end), shift, order, mask, own_spans, row, rationale in zip(
+                block.bounds,
+                shifts,
+                ranking.tolist(),
+                held.tolist(),
+                spans,
+                _rounded(probabilities),
+                rationales,
+                strict=True,
+            )
+        ]
 
     def tag_probabilities(self, block: EncodedBlock, scores: FloatArray) -> FloatArray:
         """Return the probability of each BIO tag for each word: the softmax of its tokens' mean logits.
@@ -82,7 +114,8 @@ class Decoder:
         """
         logits = np.full((count, len(self.labels.stances)), -np.inf, dtype=np.float32)
         if len(scores) and self.labels.stances:
-            voters, firsts = np.unique(sentences, return_index=True)
+            firsts = np.flatnonzero(np.diff(sentences, prepend=-1))
+            voters = sentences[firsts]
             votes = self._votes(scores, firsts)
             logits[voters] = np.add.reduceat(votes * scores[:, self.labels.value_slice], firsts)
         return logits
@@ -94,59 +127,42 @@ class Decoder:
         votes: FloatArray = exponentials / np.repeat(np.add.reduceat(exponentials, firsts), lengths, axis=0)
         return votes
 
-    def _sentences(self, text: str, block: EncodedBlock, words: IntArray, scores: FloatArray) -> list[Sentence]:
-        stances = self.labels.stances
-        probabilities = self.stance_probabilities(block, scores)
-        holds = probabilities >= self.thresholds
-        first_tokens = np.searchsorted(block.sentences, np.arange(len(block.bounds) + 1))
-        ranking = np.argsort(-probabilities, axis=1, kind="stable")
-        sentences = []
-        for index, (start, end) in enumerate(block.bounds):
-            tokens = slice(first_tokens[index], first_tokens[index + 1])
-            held = [stance for stance in ranking[index] if holds[index, stance]]
-            sentences.append(
-                Sentence(
-                    start,
-                    end,
-                    text[start:end],
-                    tuple(stances[stance] for stance in held),
-                    scores={
-                        name: round(float(value), 4) for name, value in zip(stances, probabilities[index], strict=True)
-                    },
-                    rationale={
-                        stances[stance]: self._rationale(block, words, scores, tokens, stance) for stance in held
-                    },
+    def _rationales(
+        self, block: EncodedBlock, words: IntArray, scores: FloatArray, holds: BoolArray, shifts: Sequence[int]
+    ) -> list[dict[str, tuple[Word, ...]]]:
+        """Return for each sentence and stance that holds the words that spoke most for it, with shares of the vote."""
+        rationales: list[dict[str, tuple[Word, ...]]] = [{} for _ in block.bounds]
+        if not len(words) or not holds.any():
+            return rationales
+        firsts = np.flatnonzero(np.diff(block.sentences, prepend=-1))
+        in_favour = self._votes(scores, firsts) * np.maximum(scores[:, self.labels.value_slice], 0.0)
+        shares = np.add.reduceat(in_favour, words)
+        sentences = block.sentences[words]
+        borders = np.searchsorted(sentences, np.arange(len(block.bounds) + 1))
+        starts, ends = block.starts[words], block.ends[np.append(words[1:], len(block.ids)) - 1]
+        for stance, name in enumerate(self.labels.stances):
+            order = np.lexsort((-shares[:, stance], sentences))
+            for sentence in np.flatnonzero(holds[:, stance]).tolist():
+                first, last = borders[sentence : sentence + 2].tolist()
+                total = float(shares[first:last, stance].sum())
+                best = order[first : min(last, first + _RATIONALE_WORDS)]
+                shift = shifts[sentence]
+                rationales[sentence][name] = tuple(
+                    Word(start - shift, end - shift, round(share / total, 4))
+                    for start, end, share in zip(
+                        starts[best].tolist(), ends[best].tolist(), shares[best, stance].tolist(), strict=True
+                    )
+                    if share > 0.0
                 )
-            )
-        return sentences
+        return rationales
 
-    def _rationale(
-        self, block: EncodedBlock, words: IntArray, scores: FloatArray, tokens: slice, stance: int
-    ) -> tuple[Word, ...]:
-        """Return the words that spoke most for a stance, each with its share of the votes for it."""
-        own = scores[tokens]
-        in_favour = self._votes(own, np.zeros(1, dtype=np.int64)) * np.maximum(own[:, self.labels.value_slice], 0.0)
-        first, last = np.searchsorted(words, [tokens.start, tokens.stop])
-        own_words = words[first:last]
-        shares = np.add.reduceat(in_favour[:, stance], own_words - tokens.start)
-        total = float(shares.sum())
-        if total <= 0.0:
-            return ()
-        ends = np.append(own_words[1:], tokens.stop) - 1
-        best = np.argsort(-shares, kind="stable")[:_RATIONALE_WORDS]
-        return tuple(
-            Word(
-                int(block.starts[own_words[word]]),
-                int(block.ends[ends[word]]),
-                round(float(shares[word]) / total, 4),
-            )
-            for word in best
-            if shares[word] > 0.0
-        )
-
-    def _spans(self, text: str, block: EncodedBlock, words: IntArray, scores: FloatArray) -> list[Span]:
+    def _spans(
+        self, text: str, block: EncodedBlock, words: IntArray, scores: FloatArray, shifts: Sequence[int]
+    ) -> list[list[Span]]:
+        """Return the spans of each sentence."""
+        spans: list[list[Span]] = [[] for _ in block.bounds]
         if not len(words) or not self.labels.entity_labels:
-            return []
+            return spans
         probabilities = self.tag_probabilities(block, scores)
         sentences = block.sentences[words]
         firsts, lasts, kinds = bio_spans(best_tags(probabilities, sentences), sentences)
@@ -154,17 +170,18 @@ class Decoder:
         by_kind = probabilities[:, 1::2] + probabilities[:, 2::2]
         slopes, intercepts = (values[kinds] for values in self._span_lines)
         span_scores = sigmoid(logit(_range_means(by_kind, firsts, lasts, kinds)) * slopes + intercepts)
-        spans = []
-        for start, end, kind, score in zip(
+        for start, end, kind, score, sentence in zip(
             block.starts[words[firsts]].tolist(),
             ends[lasts].tolist(),
             kinds.tolist(),
-            span_scores.tolist(),
+            _rounded(span_scores),
+            sentences[firsts].tolist(),
             strict=True,
         ):
             start, end = _trim(text, start, end)
             if start < end:
-                spans.append(Span(start, end, self.labels.entity_labels[kind], text[start:end], round(score, 4)))
+                shift, label = shifts[sentence], self.labels.entity_labels[kind]
+                spans[sentence].append(Span(start - shift, end - shift, label, text[start:end], score))
         return spans
 
 
@@ -259,3 +276,8 @@ def _range_means(values: FloatArray, firsts: IntArray, lasts: IntArray, columns:
 def _softmax(logits: FloatArray) -> FloatArray:
     exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), dtype=np.float32)
+
+
+def _rounded(probabilities: FloatArray) -> Any:
+    """Return probabilities as Python numbers of four digits."""
+    return np.round(probabilities.astype(np.float64), 4).tolist()

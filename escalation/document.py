@@ -173,6 +173,26 @@ class Document:
             meta or {},
         )
 
+    @classmethod
+    def of_sentences(
+        cls,
+        text: str,
+        sentences: Iterable[Sentence],
+        *,
+        id: str | None = None,  # noqa: A002 - the field's name in the one form
+        meta: Mapping[str, Any] | None = None,
+    ) -> Document:
+        """Put sentences in order, which hold their spans already, together; their offsets are taken at their word.
+
+        Args:
+            text: The document's text.
+            sentences: Sentences in text order, with their spans.
+            id: Name of the document.
+            meta: Further fields to keep.
+        """
+        sentences = tuple(sentences)
+        return cls(text, sentences, tuple(span for sentence in sentences for span in sentence.spans), id, meta or {})
+
     def to_dict(self) -> dict[str, Any]:
         """Return the document in the one form, ready for JSON."""
         record: dict[str, Any] = {} if self.id is None else {"id": self.id}

@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
-from functools import cache
+from functools import partial
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
+from escalation.tokens import BoolArray, ChunkTokenizer, IntArray, Shape, Tokens, cuts_at_spaces, tokenize
+
 FloatArray = npt.NDArray[np.float32]
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_REPLACEMENT = "\ufffd"
-_CODES = 0x10000
-_LONGEST_PIECE = 10_000
-"""Characters that the tokenizer is given at once: its working memory is a hundred times its input."""
-
-
-class Shape(IntEnum):
-    """How a word is written: what an encoder that folds capital letters cannot see in its token ids."""
-
-    OTHER = 0
-    LOWER = 1
-    TITLE = 2
-    CAPITALS = 3
-    MIXED = 4
-    DIGITS = 5
+__all__ = ["BoolArray", "EncodedBlock", "FloatArray", "IntArray", "Shape", "Window", "WindowEncoder", "pack_windows"]
 
 
 class Window(NamedTuple):
@@ -93,6 +76,9 @@ class WindowEncoder:
         tokenizer.no_truncation()
         tokenizer.no_padding()
         self.tokenizer = tokenizer
+        self._tokenize: Callable[[str, Sequence[tuple[int, int]]], Tokens] = (
+            ChunkTokenizer(tokenizer) if cuts_at_spaces(tokenizer) else partial(tokenize, tokenizer)
+        )
         self.prefix, self.suffix = _special_tokens(tokenizer)
         self.capacity = window_tokens - len(self.prefix) - len(self.suffix)
         self.overlap = window_overlap
@@ -102,32 +88,24 @@ class WindowEncoder:
                 f"that a window of {window_tokens} tokens holds"
             )
 
-    def encode(self, text: str, bounds: Sequence[tuple[int, int]]) -> EncodedBlock:
+    def encode(
+        self, text: str, bounds: Sequence[tuple[int, int]], document_starts: Sequence[int] = (0,)
+    ) -> EncodedBlock:
         """Tokenize sentences and lay out their windows.
 
         Args:
-            text: The document's whole text.
+            text: The document's whole text, or the texts of several documents one after the other.
             bounds: Character offsets (start, end) of consecutive sentences.
+            document_starts: Index of the first sentence of each document; no window holds sentences of two.
         """
-        pieces = [
-            (index, start, end)
-            for index, (first, last) in enumerate(bounds)
-            for start, end in _tokenizer_pieces(text, first, last)
-        ]
-        encodings = self.tokenizer.encode_batch(
-            [_SURROGATE.sub(_REPLACEMENT, text[start:end]) for _, start, end in pieces],
-            add_special_tokens=False,
-        )
-        lengths = [len(encoding) for encoding in encodings]
-        ids = _concatenate([encoding.ids for encoding in encodings])
-        offsets = _concatenate([encoding.offsets for encoding in encodings]).reshape(-1, 2)
-        offsets += np.repeat(np.array([start for _, start, _ in pieces], dtype=np.int64), lengths)[:, None]
-        sentences = np.repeat(np.array([index for index, _, _ in pieces], dtype=np.int64), lengths)
-        starts, ends, begins_word = _words(text, bounds, offsets, sentences)
-        shapes = word_shapes(text, starts, ends, begins_word)
-        lengths_by_sentence = np.bincount(sentences, minlength=len(bounds)).tolist()
-        windows = list(pack_windows(lengths_by_sentence, self.capacity, self.overlap))
-        return EncodedBlock(bounds, ids, starts, ends, sentences, begins_word, shapes, windows)
+        tokens = self._tokenize(text, bounds)
+        lengths = np.bincount(tokens.sentences, minlength=len(bounds)).tolist()
+        windows, first = [], 0
+        for start, stop in pairwise([*document_starts, len(bounds)]):
+            for window in pack_windows(lengths[start:stop], self.capacity, self.overlap):
+                windows.append(Window(*(first + token for token in window)))
+            first += sum(lengths[start:stop])
+        return EncodedBlock(bounds, *tokens, windows)
 
     def window_inputs(self, block: EncodedBlock, window: Window) -> IntArray:
         """Return what the model reads, special tokens included.
@@ -204,90 +182,3 @@ def _special_tokens(tokenizer: Tokenizer) -> tuple[IntArray, IntArray]:
     while last < len(mask) and mask[last] == 0:
         last += 1
     return np.array(encoding.ids[:first], dtype=np.int64), np.array(encoding.ids[last:], dtype=np.int64)
-
-
-def _tokenizer_pieces(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Cut a sentence of enormous length at white space, so that the tokenizer's memory stays bounded."""
-    while end - start > _LONGEST_PIECE:
-        cut = text.rfind(" ", start + 1, start + _LONGEST_PIECE)
-        cut = start + _LONGEST_PIECE if cut < 0 else cut
-        yield start, cut
-        start = cut
-    yield start, end
-
-
-def _concatenate(rows: Sequence[Sequence[int] | Sequence[tuple[int, int]]]) -> IntArray:
-    return np.concatenate([np.array(row, dtype=np.int64).ravel() for row in rows] or [np.empty(0, dtype=np.int64)])
-
-
-def _words(
-    text: str, bounds: Sequence[tuple[int, int]], offsets: IntArray, sentences: IntArray
-) -> tuple[IntArray, IntArray, BoolArray]:
-    """Strip white space off the front of tokens, and find the tokens that begin a word.
-
-    A token continues the word of the token before it where nothing but letters, digits and their accents lies between.
-    """
-    starts, ends = offsets[:, 0].copy(), offsets[:, 1].copy()
-    if not len(offsets):
-        return starts, ends, np.empty(0, dtype=np.bool_)
-    base = bounds[0][0]
-    codes = np.minimum(_codes(text[base : bounds[-1][1]]), _CODES - 1)
-    for index in np.flatnonzero(_table(str.isspace)[codes[np.minimum(starts - base, len(codes) - 1)]]):
-        token = text[starts[index] : ends[index]]
-        if token.strip():
-            starts[index] += len(token) - len(token.lstrip())
-        else:
-            ends[index] = starts[index]
-    breaks = np.concatenate([[0], np.cumsum(~_table(_belongs_to_word)[codes])])
-    between = breaks[np.minimum(starts[1:] - base + 1, len(codes))] - breaks[np.maximum(ends[:-1] - base - 1, 0)]
-    continues = (sentences[1:] == sentences[:-1]) & ((between == 0) | (starts[1:] == ends[1:]))
-    return starts, ends, np.concatenate([[True], ~continues])
-
-
-def word_shapes(text: str, starts: IntArray, ends: IntArray, begins_word: BoolArray) -> IntArray:
-    """Return the :class:`Shape` of the word that each token belongs to.
-
-    Args:
-        text: The document's whole text.
-        starts: First character of each token, shape ``(tokens,)``.
-        ends: One past the last character of each token, shape ``(tokens,)``.
-        begins_word: False where a token continues the word of the token before it, shape ``(tokens,)``.
-
-    Returns:
-        Shapes, shape ``(tokens,)``.
-    """
-    if not len(starts):
-        return np.empty(0, dtype=np.int64)
-    words = np.flatnonzero(begins_word)
-    base = int(starts[0])
-    first = starts[words] - base
-    last = np.maximum(ends[np.append(words[1:], len(ends)) - 1] - base, first)
-    codes = np.minimum(_codes(text[base : base + int(last.max())]), _CODES - 1)
-    codes = np.append(codes, 0)  # a last token of white space alone begins at the end
-
-    def count(test: Callable[[str], bool]) -> IntArray:
-        totals = np.concatenate([[0], np.cumsum(_table(test)[codes])])
-        return np.asarray(totals[last] - totals[first], dtype=np.int64)
-
-    letters, capitals, digits = count(str.isalpha), count(str.isupper), count(str.isdigit)
-    titled = (capitals == 1) & _table(str.isupper)[codes[first]]
-    shapes = np.select(
-        [digits > 0, letters == 0, capitals == 0, capitals == letters, titled],
-        [Shape.DIGITS, Shape.OTHER, Shape.LOWER, Shape.CAPITALS, Shape.TITLE],
-        Shape.MIXED,
-    )
-    return np.asarray(shapes[np.cumsum(begins_word) - 1], dtype=np.int64)
-
-
-def _codes(text: str) -> npt.NDArray[np.uint32]:
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-
-
-def _belongs_to_word(character: str) -> bool:
-    return character.isalnum() or unicodedata.category(character).startswith("M")
-
-
-@cache
-def _table(test: Callable[[str], bool]) -> BoolArray:
-    """Return what a test says of each character of the Basic Multilingual Plane."""
-    return np.fromiter((test(chr(code)) for code in range(_CODES)), dtype=np.bool_, count=_CODES)

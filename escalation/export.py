@@ -21,9 +21,9 @@ from transformers import AutoConfig
 
 from escalation.model_folder import ModelFolder, ModelFolderError
 from escalation.modeling import EscalationModel
+from escalation.onnx_graph import TRANSPOSED, can_write, write_graph
 from escalation.quantization import dequantized_initializers, quantize
 
-_TRANSPOSED = ".transposed"
 _PREFIX = "model."
 """Where the exporter's names begin: the attribute of :class:`_TokenScores`."""
 
@@ -42,7 +42,7 @@ class _TokenScores(nn.Module):
 
 
 def export_onnx(model: EscalationModel, path: Path, *, quantized: bool = False) -> None:
-    """Write the graph from token ids, attention mask and, where the model reads them, word shapes to token scores.
+    """Write the graph from token ids and, where the model reads them, word shapes to token scores.
 
     Args:
         model: A trained model.
@@ -62,7 +62,15 @@ def export_onnx(model: EscalationModel, path: Path, *, quantized: bool = False) 
 
 
 def to_onnx(model: EscalationModel) -> onnx.ModelProto:
-    """Return the float32 graph of a model; its initializers carry the names of the model's parameters."""
+    """Return the float32 graph of a model; its initializers carry the names of the model's parameters.
+
+    Encoders that :mod:`escalation.onnx_graph` does not know are traced by torch's exporter; their graphs read an
+    ``attention_mask`` too.
+    """
+    return write_graph(model) if can_write(model) else _traced_graph(model)
+
+
+def _traced_graph(model: EscalationModel) -> onnx.ModelProto:
     ids = torch.ones((2, 8), dtype=torch.int64)
     batch, tokens = torch.export.Dim("batch", min=1), torch.export.Dim("tokens", min=1)
     names = ["input_ids", "attention_mask", *(["shapes"] if model.config.word_shapes else [])]
@@ -114,8 +122,8 @@ def stored_parameters(graph: onnx.ModelProto) -> dict[str, Tensor]:
     parameters = {}
     for name, values in dequantized_initializers(graph).items():
         tensor = torch.from_numpy(np.array(values))
-        if name.endswith(_TRANSPOSED):
-            name, tensor = name.removesuffix(_TRANSPOSED), tensor.T.contiguous()
+        if name.endswith(TRANSPOSED):
+            name, tensor = name.removesuffix(TRANSPOSED), tensor.T.contiguous()
         parameters[name] = tensor
     aliases = {item.key: item.value for item in graph.metadata_props}
     return parameters | {name: parameters[stored] for name, stored in aliases.items() if stored in parameters}
@@ -127,7 +135,7 @@ def _name_like_parameters(graph: onnx.ModelProto, model: EscalationModel) -> Non
     The exporter keeps one of several equal parameters; the graph's metadata say which stands for the others.
     """
     parameters = {name: value.detach().numpy() for name, value in model.state_dict().items()}
-    transposed = {f"{name}{_TRANSPOSED}": value.T for name, value in parameters.items() if value.ndim == 2}
+    transposed = {f"{name}{TRANSPOSED}": value.T for name, value in parameters.items() if value.ndim == 2}
     candidates = parameters | transposed
     renamed: dict[str, str] = {}
     for initializer in graph.graph.initializer:
@@ -143,7 +151,7 @@ def _name_like_parameters(graph: onnx.ModelProto, model: EscalationModel) -> Non
             node.input[index] = renamed.get(name, name)
     stored = {initializer.name: numpy_helper.to_array(initializer) for initializer in graph.graph.initializer}
     for name, value in parameters.items():
-        if name not in stored and name + _TRANSPOSED not in stored:
+        if name not in stored and name + TRANSPOSED not in stored:
             equal = next((key for key, values in stored.items() if np.array_equal(values, value)), None)
             if equal is not None:
                 graph.metadata_props.add(key=name, value=equal)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,40 +16,37 @@ from escalation.labels import LabelScheme
 from escalation.model_folder import ModelFolderError
 
 _ERRORS_ONLY = 3
+_SLOW_FUSIONS = ["SkipLayerNormFusion"]
+"""Optimisations of graphs whose result is slower than what they replace."""
 
 
 class OnnxRuntime:
-    """Scores windows one by one.
+    """Scores windows, several at a time, each on a thread of its own.
 
-    A quantised graph scales its activations by the largest value in the whole batch, so that a window's scores
-    would depend on the windows beside it. Alone, a window gives the same scores always, nothing is spent on
-    padding, and a full window keeps all cores busy.
+    A quantised graph scales its activations by the largest value in the whole batch, so that a window's scores would
+    depend on the windows beside it. Alone, a window gives the same scores always, and nothing is spent on padding.
+    Windows on one thread each get more out of the cores than one window on all of them; a window that has no others
+    beside it gets all cores.
 
     Args:
-        path: The ONNX graph: ``input_ids``, ``attention_mask`` and, where the model reads
-            them, ``shapes`` in, token scores out.
+        path: The ONNX graph: ``input_ids`` and, where the model reads them, ``shapes`` in, token scores out; graphs
+            that read an ``attention_mask`` get one.
         labels: What the scores are for.
-        threads: Threads for one window; None takes all cores.
+        threads: Threads to use; None takes all cores.
 
     Raises:
         ModelFolderError: The file is cut short or not the graph of such a model.
     """
 
     def __init__(self, path: Path, labels: LabelScheme, threads: int | None = None) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or 0
-        options.log_severity_level = _ERRORS_ONLY
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # the library's own exceptions share no public base class
-            first_line = str(error).strip().splitlines()[0]
-            raise ModelFolderError(f"{path}: not an ONNX graph, or cut short: {first_line}") from None
-        inputs = {item.name for item in self._session.get_inputs()}
-        outputs = self._session.get_outputs()
-        self._reads_shapes = "shapes" in inputs
-        if inputs - {"shapes"} != {"input_ids", "attention_mask"} or len(outputs) != 1:
+        self.threads = threads or _cores()
+        self._path = path
+        inputs = {item.name for item in self._one_thread.get_inputs()}
+        outputs = self._one_thread.get_outputs()
+        self._reads_mask, self._reads_shapes = "attention_mask" in inputs, "shapes" in inputs
+        if inputs - {"shapes", "attention_mask"} != {"input_ids"} or len(outputs) != 1:
             raise ModelFolderError(
-                f"{path}: expected inputs input_ids, attention_mask and perhaps shapes, and one output of scores"
+                f"{path}: expected the input input_ids, perhaps attention_mask and shapes, and one output of scores"
             )
         if outputs[0].shape[-1] != labels.score_count:
             raise ModelFolderError(
@@ -56,12 +56,49 @@ class OnnxRuntime:
 
     def score(self, windows: Sequence[IntArray]) -> list[FloatArray]:
         """Score windows; see :class:`~escalation.runtime.Runtime`."""
-        return [self._score_window(window) for window in windows]
+        if len(windows) == 1 and self.threads > 1:
+            return [self._score_window(self._all_threads, windows[0])]
+        longest_first = sorted(range(len(windows)), key=lambda index: -windows[index].shape[1])
+        found = self._pool.map(lambda index: self._score_window(self._one_thread, windows[index]), longest_first)
+        scores = dict(zip(longest_first, found, strict=True))
+        return [scores[index] for index in range(len(windows))]
 
-    def _score_window(self, window: IntArray) -> FloatArray:
+    def _score_window(self, session: onnxruntime.InferenceSession, window: IntArray) -> FloatArray:
         ids, shapes = window[:, None]
-        feed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+        feed = {"input_ids": ids}
+        if self._reads_mask:
+            feed["attention_mask"] = np.ones_like(ids)
         if self._reads_shapes:
             feed["shapes"] = shapes
-        scores: FloatArray = self._session.run(None, feed)[0][0]
+        scores: FloatArray = session.run(None, feed)[0][0]
         return scores
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self.threads, "escalation")
+
+    @cached_property
+    def _one_thread(self) -> onnxruntime.InferenceSession:
+        return _session(self._path, 1)
+
+    @cached_property
+    def _all_threads(self) -> onnxruntime.InferenceSession:
+        return _session(self._path, self.threads)
+
+
+def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = _ERRORS_ONLY
+    try:
+        return onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=_SLOW_FUSIONS
+        )
+    except Exception as error:  # the library's own exceptions share no public base class
+        first_line = str(error).strip().splitlines()[0]
+        raise ModelFolderError(f"{path}: not an ONNX graph, or cut short: {first_line}") from None
+
+
+def _cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

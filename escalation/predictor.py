@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import islice
 from typing import TypeAlias, overload
 
 from escalation.decoding import Decoder
-from escalation.document import Document, Sentence, Span
-from escalation.encoding import EncodedBlock, WindowEncoder
+from escalation.document import Document, Sentence
+from escalation.encoding import EncodedBlock, FloatArray, WindowEncoder
 from escalation.model_folder import DEFAULT_MODEL, ModelFolder
 from escalation.runtime import Runtime, RuntimeName, load_runtime
 from escalation.segmentation import split_sentences
 
-_SENTENCES_IN_BLOCK = 512
-_TOKENS_IN_BATCH = 16_384
-_ITEMS_IN_BATCH = 4_096
+_SENTENCES_IN_PART = 512
+_CHARACTERS_IN_BATCH = 60_000
+_PARTS_IN_BATCH = 4_096
+_BATCHES_IN_FLIGHT = 2
 
 
 Article: TypeAlias = str | Document
@@ -30,7 +34,40 @@ class _Work:
 
     given: Document
     sentences: list[Sentence] = field(default_factory=list)
-    spans: list[Span] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Some consecutive sentences of a document; ``is_last`` where the document ends with them."""
+
+    work: _Work
+    bounds: list[tuple[int, int]]
+    is_last: bool
+
+    @property
+    def start(self) -> int:
+        return self.bounds[0][0] if self.bounds else 0
+
+    @property
+    def text(self) -> str:
+        return self.work.given.text[self.start : self.bounds[-1][1]] if self.bounds else ""
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Parts of documents that are tokenized, scored and decoded together, their texts one after the other.
+
+    Attributes:
+        parts: The parts.
+        text: Their texts.
+        block: The tokens of their sentences.
+        origins: For each sentence where its document would begin in ``text``.
+    """
+
+    parts: list[_Part]
+    text: str
+    block: EncodedBlock
+    origins: list[int]
 
 
 class Predictor:
@@ -73,7 +110,7 @@ class Predictor:
         return list(self.stream(texts))
 
     def stream(self, texts: Iterable[Article]) -> Iterator[Document]:
-        """Read articles as they come, in bounded memory.
+        """Read articles as they come, in bounded memory: while some are scored, others are tokenized and decoded.
 
         Args:
             texts: An iterable of texts or documents (see :meth:`predict`), taken a few at a time.
@@ -82,44 +119,87 @@ class Predictor:
             Documents, in the order of the texts.
 
         Raises:
-            TypeError: A text is not a ``str``; the documents before it are yielded first.
+            TypeError: A text is not a ``str``; the documents before it are yielded first, as they are where the
+                iterable raises an error of its own.
         """
-        batch: list[tuple[_Work, EncodedBlock | None]] = []
-        tokens = 0
-        for position, article in enumerate(texts):
-            if not isinstance(article, Article):
-                yield from self._finish(batch)
-                raise TypeError(f"texts[{position}] must be a str, not {_kind(article)}")
-            work = _Work(Document(article) if isinstance(article, str) else article)
-            text, given = work.given.text, work.given.sentences
-            bounds = [(sentence.start, sentence.end) for sentence in given] or split_sentences(text)
-            for first in range(0, len(bounds), _SENTENCES_IN_BLOCK):
-                block = self.encoder.encode(text, bounds[first : first + _SENTENCES_IN_BLOCK])
-                batch.append((work, block))
-                tokens += len(block.ids)
-                if tokens >= _TOKENS_IN_BATCH:
-                    yield from self._finish(batch)
-                    batch, tokens = [], 0
-            batch.append((work, None))
-            if len(batch) >= _ITEMS_IN_BATCH:  # texts may be empty
-                yield from self._finish(batch)
-                batch, tokens = [], 0
-        yield from self._finish(batch)
+        failures: list[Exception] = []
+        in_flight: deque[tuple[_Batch, Future[FloatArray]]] = deque()
+        scoring = ThreadPoolExecutor(_BATCHES_IN_FLIGHT)
+        try:
+            for parts in _in_batches(_until_failure(_parts(texts), failures)):
+                batch = self._encoded(parts)
+                in_flight.append((batch, scoring.submit(self._scores, batch)))
+                if len(in_flight) > _BATCHES_IN_FLIGHT:
+                    yield from self._documents(*in_flight.popleft())
+            while in_flight:
+                yield from self._documents(*in_flight.popleft())
+        finally:
+            scoring.shutdown(cancel_futures=True)
+        if failures:
+            raise failures[0]
 
-    def _finish(self, batch: list[tuple[_Work, EncodedBlock | None]]) -> Iterator[Document]:
-        """Score and decode the blocks of a batch, and yield the documents whose last block is done."""
-        blocks = [block for _, block in batch if block is not None]
-        windows = [self.encoder.window_inputs(block, window) for block in blocks for window in block.windows]
-        scores = iter(self.runtime.score(windows))
-        for work, block in batch:
-            if block is None:
-                given = work.given
-                yield Document.build(given.text, work.sentences, work.spans, id=given.id, meta=given.meta)
-                continue
-            block_scores = self.encoder.gather(block, [next(scores) for _ in block.windows])
-            sentences, spans = self.decoder.decode(work.given.text, block, block_scores)
-            work.sentences += sentences
-            work.spans += spans
+    def _encoded(self, parts: list[_Part]) -> _Batch:
+        bounds: list[tuple[int, int]] = []
+        origins: list[int] = []
+        document_starts, texts = [], []
+        length = 0
+        for part in parts:
+            document_starts.append(len(bounds))
+            origin = length - part.start
+            bounds += [(start + origin, end + origin) for start, end in part.bounds]
+            origins += [origin] * len(part.bounds)
+            texts.append(part.text)
+            length += len(texts[-1])
+        text = "".join(texts)
+        return _Batch(parts, text, self.encoder.encode(text, bounds, document_starts), origins)
+
+    def _scores(self, batch: _Batch) -> FloatArray:
+        block = batch.block
+        windows = [self.encoder.window_inputs(block, window) for window in block.windows]
+        return self.encoder.gather(block, self.runtime.score(windows))
+
+    def _documents(self, batch: _Batch, scores: Future[FloatArray]) -> Iterator[Document]:
+        """Decode a batch, and yield the documents that end in it."""
+        sentences = iter(self.decoder.decode(batch.text, batch.block, scores.result(), batch.origins))
+        for part in batch.parts:
+            part.work.sentences += islice(sentences, len(part.bounds))
+            if part.is_last:
+                given = part.work.given
+                yield Document.of_sentences(given.text, part.work.sentences, id=given.id, meta=given.meta)
+
+
+def _parts(texts: Iterable[Article]) -> Iterator[_Part]:
+    """Yield the parts of all articles in order, one at least for each article."""
+    for position, article in enumerate(texts):
+        if not isinstance(article, Article):
+            raise TypeError(f"texts[{position}] must be a str, not {_kind(article)}")
+        work = _Work(Document(article) if isinstance(article, str) else article)
+        given = [(sentence.start, sentence.end) for sentence in work.given.sentences]
+        bounds = given or split_sentences(work.given.text)
+        for first in range(0, max(len(bounds), 1), _SENTENCES_IN_PART):
+            last = first + _SENTENCES_IN_PART
+            yield _Part(work, bounds[first:last], is_last=last >= len(bounds))
+
+
+def _until_failure(parts: Iterator[_Part], failures: list[Exception]) -> Iterator[_Part]:
+    """Yield parts until there are no more or an error is raised, which is put into ``failures``."""
+    try:
+        yield from parts
+    except Exception as error:  # what the user's iterable raises, too
+        failures.append(error)
+
+
+def _in_batches(parts: Iterable[_Part]) -> Iterator[list[_Part]]:
+    batch: list[_Part] = []
+    characters = 0
+    for part in parts:
+        batch.append(part)
+        characters += part.bounds[-1][1] - part.start if part.bounds else 0
+        if characters >= _CHARACTERS_IN_BATCH or len(batch) >= _PARTS_IN_BATCH:  # texts may be empty
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
 
 
 def load(

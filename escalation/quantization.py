@@ -65,6 +65,7 @@ def _quantize_rows(graph: onnx.ModelProto, kept: list[str]) -> onnx.ModelProto:
             nodes_to_exclude=kept,
             per_channel=True,
             weight_type=QuantType.QInt8,
+            extra_options={"DefaultTensorType": TensorProto.FLOAT},
         )
         return onnx.load(target)
 

@@ -265,8 +265,9 @@ def score_predictions(
         count = len(item.block.windows)
         scores = encoder.gather(item.block, predictions[row : row + count])
         row += count
-        sentences, spans = decoder.decode(item.document.text, item.block, scores)
-        predicted.append(Document.build(item.document.text, sentences, spans))
+        predicted.append(
+            Document.of_sentences(item.document.text, decoder.decode(item.document.text, item.block, scores))
+        )
     labels = decoder.labels
     return score_documents([item.document for item in documents], predicted, labels.entity_labels, labels.stances)
 

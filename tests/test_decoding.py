@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from escalation.decoding import Decoder, best_tags, bio_spans
+from escalation.document import Span
 from escalation.encoding import EncodedBlock, FloatArray, Window
 from escalation.labels import LabelScheme
 from escalation.modeling import pool_stance_logits
@@ -35,6 +36,10 @@ def scores_of(tags: list[int]) -> np.ndarray[tuple[int, int], np.dtype[np.float3
     return scores
 
 
+def spans_of(text: str, block: EncodedBlock, scores: FloatArray) -> list[Span]:
+    return [span for sentence in DECODER.decode(text, block, scores) for span in sentence.spans]
+
+
 @given(st.lists(st.integers(0, 4), min_size=1), st.data())
 def test_bio_spans_cover_the_tagged_words_and_stay_in_a_sentence(tags: list[int], data: st.DataObject) -> None:
     jumps = data.draw(st.lists(st.integers(0, 1), min_size=len(tags), max_size=len(tags)))
@@ -55,14 +60,14 @@ def test_neighbouring_spans_of_one_label_stay_apart() -> None:
 
 def test_spans_have_text_label_and_score() -> None:
     text = "Berlin sends Leopard tanks"
-    _, spans = DECODER.decode(text, block_of_words(text, [0] * 4), scores_of([B_ACTOR, OUTSIDE, B_WEAPON, I_WEAPON]))
+    spans = spans_of(text, block_of_words(text, [0] * 4), scores_of([B_ACTOR, OUTSIDE, B_WEAPON, I_WEAPON]))
     assert [(span.text, span.label) for span in spans] == [("Berlin", "ACTOR"), ("Leopard tanks", "WEAPON")]
     assert all(span.score is not None and span.score > 0.99 for span in spans)
 
 
 @pytest.mark.parametrize(("text", "expected"), [("“ Grad ”", ["Grad"]), ("- U.S. ,", ["U.S."]), ("- — ”", [])])
 def test_marks_at_the_borders_of_spans_are_left_out(text: str, expected: list[str]) -> None:
-    _, spans = DECODER.decode(text, block_of_words(text, [0] * 3), scores_of([B_WEAPON, I_WEAPON, I_WEAPON]))
+    spans = spans_of(text, block_of_words(text, [0] * 3), scores_of([B_WEAPON, I_WEAPON, I_WEAPON]))
     assert [span.text for span in spans] == expected
 
 
@@ -75,7 +80,7 @@ def test_pieces_of_a_word_decide_together() -> None:
     )  # fmt: skip
     scores = scores_of([OUTSIDE, B_WEAPON, OUTSIDE])
     scores[0, OUTSIDE] = 1.0
-    _, spans = DECODER.decode(text, pieces, scores)
+    spans = spans_of(text, pieces, scores)
     assert [span.text for span in spans] == ["Shahed"]
 
 
@@ -87,12 +92,25 @@ def test_stances_stand_most_probable_first_with_scores_and_rationale() -> None:
     values, weights = LABELS.value_slice.start, LABELS.weight_slice.start
     scores[2, [weights + escalation, values + escalation]] = 9.0, 4.0
     scores[0, [weights + diplomacy, values + diplomacy]] = 9.0, 2.0
-    first, second = DECODER.decode(text, block, scores)[0]
+    first, second = DECODER.decode(text, block, scores)
     assert first.stances == ("escalation", "diplomacy")
     assert first.scores["escalation"] > first.scores["diplomacy"] > 0.5 > first.scores["retaliation"]
     word = first.rationale["escalation"][0]
     assert (text[word.start : word.end], word.score) == ("shells", 1.0)
     assert (second.stance, second.rationale) == ("none", {})
+
+
+def test_offsets_count_from_where_the_document_begins() -> None:
+    text = "talks began Berlin sends Leopard tanks"
+    block = block_of_words(text, [0, 0, 1, 1, 1, 1])
+    scores = scores_of([OUTSIDE, OUTSIDE, B_ACTOR, OUTSIDE, B_WEAPON, I_WEAPON])
+    scores[:, LABELS.value_slice] = 1.0
+    first, second = DECODER.decode(text, block, scores, [0, 12])
+    own = text[12:]
+    assert (first.start, first.end, second.start, second.end) == (0, 11, 0, len(own))
+    assert [own[span.start : span.end] for span in second.spans] == ["Berlin", "Leopard tanks"]
+    assert {own[word.start : word.end] for words in second.rationale.values() for word in words} <= set(own.split())
+    assert len(second.rationale) == 3
 
 
 def test_thresholds_decide() -> None:
@@ -101,8 +119,8 @@ def test_thresholds_decide() -> None:
     scores = scores_of([OUTSIDE, OUTSIDE])
     scores[:, LABELS.value_slice.start + LABELS.stances.index("diplomacy")] = 1.0
     block = block_of_words(text, [0, 0])
-    assert DECODER.decode(text, block, scores)[0][0].stance == "diplomacy"
-    assert strict.decode(text, block, scores)[0][0].stance == "none"
+    assert DECODER.decode(text, block, scores)[0].stance == "diplomacy"
+    assert strict.decode(text, block, scores)[0].stance == "none"
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=5), st.integers(0, 2**32 - 1))
