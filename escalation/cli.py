@@ -328,6 +328,10 @@ def benchmark(
             peers=peers,
             quick=quick,
         )
+        if output is not None:
+            output.mkdir(parents=True, exist_ok=True)
+        if json_output is not None and not json_output.parent.is_dir():
+            _fail(f"{json_output}: its folder is missing; make it first")
         result = run_benchmark(settings, say=partial(typer.echo, err=True))
         console_for().print(render_tables(result))
         if json_output is not None:

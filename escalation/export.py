@@ -67,10 +67,11 @@ def to_onnx(model: EscalationModel) -> onnx.ModelProto:
     Encoders that :mod:`escalation.onnx_graph` does not know are traced by torch's exporter; their graphs read an
     ``attention_mask`` too.
     """
-    return write_graph(model) if can_write(model) else _traced_graph(model)
+    return write_graph(model) if can_write(model) else traced_graph(model)
 
 
-def _traced_graph(model: EscalationModel) -> onnx.ModelProto:
+def traced_graph(model: EscalationModel) -> onnx.ModelProto:
+    """Return the graph that torch's exporter makes of a model, whatever its encoder."""
     ids = torch.ones((2, 8), dtype=torch.int64)
     batch, tokens = torch.export.Dim("batch", min=1), torch.export.Dim("tokens", min=1)
     names = ["input_ids", "attention_mask", *(["shapes"] if model.config.word_shapes else [])]

@@ -65,7 +65,7 @@ def write_model_card(
         teacher=bool(recipe.teacher),
         base_model=base_model,
         started_from=Path(recipe.encoder).name if is_trained_model(recipe.encoder) else None,
-        layers=", ".join(map(str, recipe.encoder_layers or ())),
+        kept="; ".join(_kept(recipe)),
         counts=[(split, *_counts(held)) for split, held in documents.items() if held],
         window_tokens=recipe.window_tokens,
         optimizer=(
@@ -77,7 +77,7 @@ def write_model_card(
         training_minutes=round(metrics["training_seconds"] / 60),
         hardware=_count(cores, "CPU core") if arguments.use_cpu else _count(arguments.n_gpu, "accelerator"),
         energy=f"about {hours * cores * _WATTS / 1000:.2g} kWh, at {_WATTS} W a core" if arguments.use_cpu else "",
-        weights="8-bit integers" if recipe.quantize else "float32",
+        weights=_weights(recipe),
         dev_rows=[(*_cells(row), _figure(exact[row.name])) for row in score_rows(metrics["raw_text"])],
         dev_spans=[_cells(row) for row in span_rows(metrics["raw_text"])],
         dev_groups=[_group_cells(row) for row in group_rows(metrics["raw_text"])],
@@ -91,6 +91,22 @@ def write_model_card(
         thresholds=metrics["thresholds"],
     )
     path.write_text(str(card).rstrip() + "\n", encoding="utf-8")
+
+
+def _kept(recipe: Recipe) -> Iterator[str]:
+    """Say what of the encoder the model began with, where it is not the whole."""
+    if recipe.encoder_layers is not None:
+        yield f"layers {', '.join(map(str, recipe.encoder_layers))}"
+    if recipe.feed_forward_size is not None:
+        yield f"{recipe.feed_forward_size:,} neurons of each feed-forward layer"
+    if recipe.vocabulary_size is not None:
+        yield f"{recipe.vocabulary_size:,} tokens of its vocabulary"
+
+
+def _weights(recipe: Recipe) -> str:
+    if not recipe.quantize:
+        return "float32"
+    return "8-bit integers" + (", whose rounding errors training took into account" * recipe.quantization_aware)
 
 
 def _count(number: int, noun: str) -> str:

@@ -16,7 +16,7 @@ from escalation.labels import LabelScheme
 from escalation.model_folder import ModelFolderError
 
 _ERRORS_ONLY = 3
-_SLOW_FUSIONS = ["SkipLayerNormFusion"]
+SLOW_FUSIONS = ["SkipLayerNormFusion"]
 """Optimisations of graphs whose result is slower than what they replace."""
 
 
@@ -92,7 +92,7 @@ def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     options.log_severity_level = _ERRORS_ONLY
     try:
         return onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=_SLOW_FUSIONS
+            str(path), options, providers=["CPUExecutionProvider"], disabled_optimizers=SLOW_FUSIONS
         )
     except Exception as error:  # the library's own exceptions share no public base class
         first_line = str(error).strip().splitlines()[0]
