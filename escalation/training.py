@@ -236,7 +236,7 @@ def _teacher_rows(
         return Dataset.load_from_disk(str(folder))
     assert recipe.teacher is not None
     model = ModelFolder.open(recipe.teacher)
-    runtime = TorchRuntime(TorchRuntime.load(model).model, model.pad_token_id, bfloat16=True)
+    runtime = TorchRuntime(TorchRuntime.load(model, "cpu").model, model.pad_token_id, bfloat16=True)
     teacher = Predictor(runtime, model.window_encoder(), model.decoder(calibrated=False))
     rows = distillation_rows(unlabelled, teacher, encoder, labels)
     unfinished = folder.with_name("teacher.unfinished")

@@ -137,6 +137,26 @@ def test_training_in_bfloat16_ships_float32(tmp_path: Path, encoder_folder: Path
         assert one.scores == pytest.approx(other.scores, abs=1e-4)
 
 
+def test_a_shrunk_model_learns_with_the_rounding_of_its_graph(
+    tmp_path: Path, encoder_folder: Path, labelled_file: Path
+) -> None:
+    plan = replace(
+        recipe(encoder_folder, labelled_file, tmp_path / "model"),
+        encoder_layers=[1],
+        feed_forward_size=40,
+        vocabulary_size=150,
+        quantization_aware=True,
+    )
+    metrics = train_model(plan)
+    assert metrics is not None
+    assert metrics["raw_text"]["spans"]["micro"]["f1"] > 0.5
+    predictor = load(tmp_path / "model")
+    assert predictor.encoder.tokenizer.get_vocab_size() == 150
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert "layers 1; 40 neurons of each feed-forward layer; 150 tokens of its vocabulary" in card
+    assert "8-bit integers, whose rounding errors training took into account" in card
+
+
 def test_the_same_seed_gives_the_same_model(tmp_path: Path, encoder_folder: Path, labelled_file: Path) -> None:
     outputs = [tmp_path / "first", tmp_path / "second"]
     metrics = [train_model(recipe(encoder_folder, labelled_file, path, num_train_epochs=10)) for path in outputs]
