@@ -21,6 +21,8 @@ from escalation.segmentation import split_sentences
 
 _PIPELINES_SCRIPT = Path(package.__file__).parent / "pipelines_process.py"
 _COLD_SENTENCES = 20
+LONGEST_CORPUS = 600
+"""Seconds that streaming a corpus may take by the speed of the one before; larger ones are left out."""
 
 
 def measure_cold_start(
@@ -83,16 +85,20 @@ def measure_peak_memory(
 
 
 def measure_corpora(subjects: Sequence[Subject], settings: Settings) -> tuple[CorpusScaling, ...]:
-    """Have a fresh process stream a corpus of each size.
+    """Have a fresh process stream a corpus of each size, up to those that would take too long.
 
     Raises:
         ProcessError: A process failed.
     """
     rows = []
     for subject in subjects:
+        seconds_per_article = 0.0
         for articles in settings.corpora:
+            if articles * seconds_per_article > LONGEST_CORPUS:
+                break
             run = stream_in_process(subject, articles, settings)
             told = json.loads(run.answer)
+            seconds_per_article = told["seconds"] / articles
             rows.append(CorpusScaling(subject.name, articles, run.peak_bytes, told["sentences"] / told["seconds"]))
     return tuple(rows)
 

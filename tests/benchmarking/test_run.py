@@ -86,6 +86,9 @@ def test_scaling_has_a_row_for_each_step(
     corpora = measure_corpora([subject], settings)
     assert [row.articles for row in corpora] == [9]
     assert all(row.peak_bytes > 10_000_000 and row.sentences_per_second > 0 for row in corpora)
+    monkeypatch.setattr("escalation.benchmarking.children.LONGEST_CORPUS", 1.0)
+    monkeypatch.setattr(Settings, "corpora", (9, 9_000_000))
+    assert [row.articles for row in measure_corpora([subject], settings)] == [9]
 
 
 def test_the_worker_repeats_the_texts(tiny_model: Path, labelled_file: Path) -> None:
