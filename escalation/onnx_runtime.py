@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from heapq import heapreplace
 from pathlib import Path
 
 import numpy as np
@@ -21,14 +22,17 @@ _EXACT_ON_OLD_PROCESSORS = ("session.x64quantprecision", "1")
 SLOW_FUSIONS = ["SkipLayerNormFusion"]
 """Optimisations of graphs whose result is slower than what they replace."""
 
+_SHARING = 0.85
+"""Speed of one window on all threads, where windows side by side, a thread each, have 1."""
+
 
 class OnnxRuntime:
     """Scores windows, several at a time, each on a thread of its own.
 
     A quantised graph scales its activations by the largest value in the whole batch, so that a window's scores would
     depend on the windows beside it. Alone, a window gives the same scores always, and nothing is spent on padding.
-    Windows on one thread each get more out of the cores than one window on all of them; a window that has no others
-    beside it gets all cores.
+    Windows on one thread each get more out of the cores than one window on all of them, as long as there are windows
+    for all; where some threads would wait for others, windows are scored one after the other, each on all threads.
 
     Args:
         path: The ONNX graph: ``input_ids`` and, where the model reads them, ``shapes`` in, token scores out; graphs
@@ -58,9 +62,12 @@ class OnnxRuntime:
 
     def score(self, windows: Sequence[IntArray]) -> list[FloatArray]:
         """Score windows; see :class:`~escalation.runtime.Runtime`."""
-        if len(windows) == 1 and self.threads > 1:
-            return [self._score_window(self._all_threads, windows[0])]
-        longest_first = sorted(range(len(windows)), key=lambda index: -windows[index].shape[1])
+        lengths = [window.shape[1] for window in windows]
+        longest_first = sorted(range(len(windows)), key=lambda index: -lengths[index])
+        if _longest_turn([lengths[index] for index in longest_first], self.threads) > sum(lengths) / (
+            self.threads * _SHARING
+        ):
+            return [self._score_window(self._all_threads, window) for window in windows]
         found = self._pool.map(lambda index: self._score_window(self._one_thread, windows[index]), longest_first)
         scores = dict(zip(longest_first, found, strict=True))
         return [scores[index] for index in range(len(windows))]
@@ -86,6 +93,14 @@ class OnnxRuntime:
     @cached_property
     def _all_threads(self) -> onnxruntime.InferenceSession:
         return _session(self._path, self.threads)
+
+
+def _longest_turn(lengths: Sequence[int], threads: int) -> int:
+    """Return the tokens of the busiest thread, where each takes the next window as soon as it is free."""
+    turns = [0] * threads
+    for length in lengths:
+        heapreplace(turns, turns[0] + length)
+    return max(turns)
 
 
 def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
