@@ -67,6 +67,7 @@ def write_model_card(
         started_from=Path(recipe.encoder).name if is_trained_model(recipe.encoder) else None,
         kept="; ".join(_kept(recipe)),
         counts=[(split, *_counts(held)) for split, held in documents.items() if held],
+        starting_weight=f"{recipe.starting_weight:g}" if recipe.starting_weight else "",
         window_tokens=recipe.window_tokens,
         optimizer=(
             f"{OptimizerNames(arguments.optim).value}, peak learning rate {arguments.learning_rate:g} (encoder) and "

@@ -44,6 +44,8 @@ class OnnxRuntime:
         ModelFolderError: The file is cut short or not the graph of such a model.
     """
 
+    tokens_at_once = 16_384
+
     def __init__(self, path: Path, labels: LabelScheme, threads: int | None = None) -> None:
         self.threads = threads or _cores()
         self._path = path

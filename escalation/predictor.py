@@ -19,7 +19,7 @@ from escalation.runtime import Runtime, RuntimeName, load_runtime
 from escalation.segmentation import split_sentences
 
 _SENTENCES_IN_PART = 512
-_CHARACTERS_IN_BATCH = 60_000
+_CHARACTERS_OF_TOKEN = 4
 _PARTS_IN_BATCH = 4_096
 _BATCHES_IN_FLIGHT = 2
 
@@ -126,7 +126,8 @@ class Predictor:
         in_flight: deque[tuple[_Batch, Future[FloatArray]]] = deque()
         scoring = ThreadPoolExecutor(_BATCHES_IN_FLIGHT)
         try:
-            for parts in _in_batches(_until_failure(_parts(texts), failures)):
+            characters = self.runtime.tokens_at_once * _CHARACTERS_OF_TOKEN
+            for parts in _in_batches(_until_failure(_parts(texts), failures), characters):
                 batch = self._encoded(parts)
                 in_flight.append((batch, scoring.submit(self._scores, batch)))
                 if len(in_flight) > _BATCHES_IN_FLIGHT:
@@ -189,13 +190,13 @@ def _until_failure(parts: Iterator[_Part], failures: list[Exception]) -> Iterato
         failures.append(error)
 
 
-def _in_batches(parts: Iterable[_Part]) -> Iterator[list[_Part]]:
+def _in_batches(parts: Iterable[_Part], most_characters: int) -> Iterator[list[_Part]]:
     batch: list[_Part] = []
     characters = 0
     for part in parts:
         batch.append(part)
         characters += part.bounds[-1][1] - part.start if part.bounds else 0
-        if characters >= _CHARACTERS_IN_BATCH or len(batch) >= _PARTS_IN_BATCH:  # texts may be empty
+        if characters >= most_characters or len(batch) >= _PARTS_IN_BATCH:  # texts may be empty
             yield batch
             batch, characters = [], 0
     if batch:

@@ -36,6 +36,9 @@ class Recipe:
         output: Folder for the model; checkpoints go into ``checkpoints`` beside the weights.
         entity_labels: Labels of spans; by default those of the training documents.
         stances: Labels of sentences; by default those of the training documents.
+        starting_weight: Weight of the parameters that training began with, from 0 to 1, in an average with those that
+            it found, where it goes on from a trained model (Wortsman et al., 2022, "Robust fine-tuning of zero-shot
+            models").
         window_tokens: Longest sequence the encoder reads.
         window_overlap: Tokens that two pieces of an over-long sentence share.
         head_learning_rate: Peak learning rate of the heads; the encoder's is ``trainer.learning_rate``.
@@ -71,6 +74,7 @@ class Recipe:
     labelled_repeats: int = 1
     entity_labels: list[str] | None = None
     stances: list[str] | None = None
+    starting_weight: float = 0.0
     window_tokens: int = 256
     window_overlap: int = 64
     head_learning_rate: float = 1e-3
@@ -148,6 +152,8 @@ def load_recipe(path: str | Path, **overrides: Any) -> Recipe:
         recipe = _parse(record)
         if recipe.quantization_aware and (recipe.quantization_block is not None or not recipe.quantize):
             raise RecipeError("'quantization_aware' is for graphs with 8-bit weights, and none in blocks")
+        if not 0.0 <= recipe.starting_weight <= 1.0:
+            raise RecipeError(f"'starting_weight' must be from 0 to 1, not {recipe.starting_weight:g}")
         return recipe
     except RecipeError as error:
         raise RecipeError(f"{path}: {error}") from None

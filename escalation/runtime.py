@@ -12,7 +12,13 @@ RuntimeName = Literal["auto", "onnx", "torch"]
 
 
 class Runtime(Protocol):
-    """Scores windows. Implementations may be called from several threads at once."""
+    """Scores windows. Implementations may be called from several threads at once.
+
+    Attributes:
+        tokens_at_once: About how many tokens to score in a call, so that it is worth it.
+    """
+
+    tokens_at_once: int
 
     def score(self, windows: Sequence[IntArray]) -> list[FloatArray]:
         """Score windows.

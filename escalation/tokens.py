@@ -105,6 +105,8 @@ class ChunkTokenizer:
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
         self._lock = threading.Lock()
+        self._rows: dict[str, int]
+        self._known: _KnownChunks
         self._forget()
 
     def __call__(self, text: str, bounds: Sequence[tuple[int, int]]) -> Tokens:
@@ -136,7 +138,7 @@ class ChunkTokenizer:
         return np.fromiter(map(self._rows.__getitem__, chunks), dtype=np.int64, count=len(chunks)), self._known
 
     def _forget(self) -> None:
-        self._rows: dict[str, int] = {}
+        self._rows = {}
         none = np.empty(0, dtype=np.int64)
         self._known = _KnownChunks(Tokens(none, none, none, none, none.astype(np.bool_), none), none, none)
 

@@ -28,12 +28,13 @@ class _Batching:
     budget: int
     overhead: int
     multiple: int = 1
+    tokens_at_once: int = 16_384
 
 
 _BATCHING = {
     "cpu": _Batching(budget=1_024, overhead=32),
     # Kernels start one by one, whatever their size; tensor cores take sizes that are multiples of 8.
-    "cuda": _Batching(budget=65_536, overhead=2_048, multiple=8),
+    "cuda": _Batching(budget=65_536, overhead=2_048, multiple=8, tokens_at_once=262_144),
 }
 
 
@@ -68,8 +69,9 @@ class TorchRuntime:
     ) -> None:
         try:
             self.device = _device(device)
+            model.to(device=self.device)
             self.dtype = dtype or (torch.float32 if bfloat16 else _fastest_dtype(self.device))
-            model.to(device=self.device, dtype=self.dtype)
+            model.to(dtype=self.dtype)
         except (RuntimeError, AssertionError) as error:  # what torch raises depends on the device
             raise ValueError(f"cannot run on device {device!r}: {_first_line(error)}") from None
         self.bfloat16 = bfloat16
@@ -77,6 +79,7 @@ class TorchRuntime:
         self.model = model
         self.pad_token_id = pad_token_id
         self._batching = _BATCHING.get(self.device.type, _BATCHING["cuda"])
+        self.tokens_at_once = self._batching.tokens_at_once
         self._is_cuda = self.device.type == "cuda"
         self._forward: Callable[..., Any] = model
         self._one_at_a_time: threading.Lock | nullcontext[None] = nullcontext()

@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -142,6 +142,7 @@ def train_model(recipe: Recipe, *, resume: bool = False) -> dict[str, Any] | Non
         train_rows = concatenate_datasets([train_rows] * recipe.labelled_repeats + [teacher_rows])
     if recipe.quantization_aware:
         simulate_rounding(model, recipe.float32_matrices)
+    start = {name: value.clone() for name, value in model.state_dict().items()} if recipe.starting_weight else {}
     decoder = Decoder(model.labels, dict.fromkeys(model.labels.stances, 0.5))
     trainer = JointTrainer(
         head_learning_rate=recipe.head_learning_rate,
@@ -157,6 +158,7 @@ def train_model(recipe: Recipe, *, resume: bool = False) -> dict[str, Any] | Non
     with _memory_errors_explained(recipe):
         trainer.train(resume_from_checkpoint=checkpoint)
     seconds = time.monotonic() - started + (_earlier_seconds(output) if resume else 0.0)
+    _average(trainer.accelerator.unwrap_model(trainer.model), start, recipe.starting_weight)
     predictions = trainer.predict(dev_rows).predictions
     if not trainer.is_world_process_zero():
         return None
@@ -204,6 +206,14 @@ def _labels(recipe: Recipe, documents: Sequence[Document]) -> LabelScheme:
         found.entity_labels if recipe.entity_labels is None else tuple(recipe.entity_labels),
         found.stances if recipe.stances is None else tuple(recipe.stances),
     )
+
+
+@torch.no_grad()
+def _average(model: torch.nn.Module, start: Mapping[str, torch.Tensor], weight: float) -> None:
+    """Move a model's parameters towards those that it started from, by a share of the way."""
+    state = model.state_dict()
+    for name, value in start.items():
+        state[name].lerp_(value.to(state[name].device), weight)
 
 
 @contextmanager

@@ -114,6 +114,26 @@ def test_the_mask_is_left_out_where_nothing_is_padded(bert: EscalationModel) -> 
     assert masks[1].tolist() == [[1] * 16, [1] * 15 + [0]]
 
 
+def test_a_batch_is_read_once_the_next_is_under_way(bert: EscalationModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = TorchRuntime(bert, 0, "cpu")
+    start, result = runtime._start, torch_runtime._Copy.result
+    events = []
+
+    def noted_start(inputs: torch.Tensor) -> torch_runtime._Copy:
+        events.append("start")
+        return start(inputs)
+
+    def noted_result(copy: torch_runtime._Copy) -> FloatArray:
+        events.append("read")
+        return result(copy)
+
+    monkeypatch.setattr(runtime, "_start", noted_start)
+    monkeypatch.setattr(torch_runtime._Copy, "result", noted_result)
+    monkeypatch.setattr(runtime, "_batching", torch_runtime._Batching(1, 0))
+    runtime.score(make_windows([16, 9, 4]))
+    assert events == ["start", "start", "read", "start", "read", "read"]
+
+
 def test_scores_are_independent_of_each_other_and_of_the_batch(bert: EscalationModel) -> None:
     first, second = TorchRuntime(bert, 0, "cpu").score(make_windows([16, 16]))
     assert first.base is None
@@ -122,6 +142,13 @@ def test_scores_are_independent_of_each_other_and_of_the_batch(bert: EscalationM
 
 def test_no_windows_give_no_scores(bert: EscalationModel) -> None:
     assert TorchRuntime(bert, 0, "cpu").score([]) == []
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:3"])
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is CUDA here")
+def test_cuda_that_is_not_there_is_told(bert: EscalationModel, device: str) -> None:
+    with pytest.raises(ValueError, match=f"cannot run on device '{device}'"):
+        TorchRuntime(bert, 0, device)
 
 
 def test_float32_is_kept_on_the_cpu(bert: EscalationModel) -> None:

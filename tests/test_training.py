@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from huggingface_hub import metadata_load
+from safetensors.torch import load_file
 from transformers.trainer_utils import get_last_checkpoint
 
 from escalation import load
@@ -155,6 +157,22 @@ def test_a_shrunk_model_learns_with_the_rounding_of_its_graph(
     card = (tmp_path / "model" / "README.md").read_text()
     assert "layers 1; 40 neurons of each feed-forward layer; 150 tokens of its vocabulary" in card
     assert "8-bit integers, whose rounding errors training took into account" in card
+
+
+def test_what_was_learnt_is_averaged_with_what_it_started_from(
+    tmp_path: Path, trained: Path, labelled_file: Path
+) -> None:
+    states = []
+    for name, weight in (("new", 0.0), ("half", 0.5), ("old", 1.0)):
+        plan = recipe(trained, labelled_file, tmp_path / name, num_train_epochs=2, eval_steps=2, save_steps=2)
+        train_model(replace(plan, starting_weight=weight, quantize=False))
+        states.append(load_file(tmp_path / name / "model.safetensors"))
+    new, half, old = states
+    start = load_file(trained / "model.safetensors")
+    for name, value in half.items():
+        assert torch.allclose(old[name], start[name])
+        assert torch.allclose(value, (new[name] + start[name]) / 2, atol=1e-6)
+    assert any(not torch.equal(value, old[name]) for name, value in new.items())
 
 
 def test_the_same_seed_gives_the_same_model(tmp_path: Path, encoder_folder: Path, labelled_file: Path) -> None:
