@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from escalation import ModelFolderError, Predictor, load
+from escalation import ModelFolderError, Predictor, load, onnx_runtime
 from escalation.encoding import IntArray, Shape
 from escalation.evaluation import evaluate_predictor, read_labelled
 from escalation.export import export_onnx
@@ -90,3 +90,20 @@ def test_onnx_without_a_graph_says_how_to_make_one(tmp_path: Path) -> None:
     (folder / "model.onnx").rename(folder / "model.safetensors")
     with pytest.raises(ModelFolderError, match="escalation export"):
         load(folder, runtime="onnx")
+
+
+@pytest.mark.parametrize(
+    ("machine", "flags", "may_overflow"),
+    [("x86_64", "avx2", True), ("AMD64", None, True), ("x86_64", "avx2 avx512_vnni", False), ("arm64", None, False)],
+)
+def test_products_are_exact_where_fast_ones_may_overflow(
+    machine: str, flags: str | None, may_overflow: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "cpuinfo"
+    if flags is not None:
+        info.write_text(f"flags : {flags}\n")
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr(onnx_runtime, "_CPU_INFO", info)
+    onnx_runtime._may_overflow.cache_clear()
+    assert onnx_runtime._may_overflow() is may_overflow
+    onnx_runtime._may_overflow.cache_clear()

@@ -21,7 +21,7 @@ from escalation.segmentation import split_sentences
 
 _PIPELINES_SCRIPT = Path(package.__file__).parent / "pipelines_process.py"
 _COLD_SENTENCES = 20
-LONGEST_CORPUS = 600
+LONGEST_CORPUS = 300
 """Seconds that streaming a corpus may take by the speed of the one before; larger ones are left out."""
 
 
