@@ -86,8 +86,10 @@ class _GraphWriter:
         bias = self._position_bias() if self._config.model_type == "mpnet" else ""
         for layer in range(self._config.num_hidden_layers):
             hidden = self._layer(hidden, f"encoder.encoder.layer.{layer}.", bias)
-        stances = self._activated(self._linear(hidden, "stance_head.0"), "gelu")
-        scores = [self._linear(hidden, "tag_head"), self._linear(stances, "stance_head.3")]
+        scores = [self._linear(hidden, "tag_head")]
+        if self._model.labels.stances:
+            voices = self._activated(self._linear(hidden, "stance_head.0"), "gelu")
+            scores.append(self._linear(voices, "stance_head.3"))
         self._node("Concat", scores, output="scores", axis=-1)
         names = ["input_ids", *(["shapes"] if self._model.config.word_shapes else [])]
         graph = helper.make_graph(

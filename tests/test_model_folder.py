@@ -91,7 +91,9 @@ def test_a_graph_with_other_labels_is_refused(folder: Path) -> None:
 
 
 def test_what_is_no_model_is_said_plainly(tmp_path: Path) -> None:
-    with pytest.raises(ModelFolderError, match=r"neither a shipped model \(medium, small\) nor a folder nor a Hub id"):
+    with pytest.raises(
+        ModelFolderError, match=r"neither a shipped model \(medium, small, tiny\) nor a folder nor a Hub id"
+    ):
         load("enormous")
     with pytest.raises(ModelFolderError, match=r"config\.json: missing"):
         load(tmp_path)

@@ -9,10 +9,12 @@ import torch
 from transformers import AutoConfig
 
 from escalation.configuration import EscalationConfig
-from escalation.export import to_onnx
+from escalation.export import load_exported, to_onnx
+from escalation.model_folder import ModelFolder
 from escalation.modeling import EscalationModel
 from escalation.onnx_graph import can_write, write_graph
 from escalation.onnx_runtime import OnnxRuntime
+from escalation.quantization import quantize
 
 SIZES: dict[str, Any] = {
     "vocab_size": 60,
@@ -56,6 +58,17 @@ def test_graphs_score_as_the_model_does(encoder: str, settings: dict[str, Any], 
     session = onnxruntime.InferenceSession(graph.SerializeToString())
     [scores] = session.run(None, {"input_ids": ids.numpy(), "shapes": shapes.numpy()})
     assert np.abs(scores - expected).max() < 1e-4
+
+
+def test_models_without_stances_are_written_and_read_back(tmp_path: Path) -> None:
+    config = AutoConfig.for_model("bert", **SIZES)
+    model = EscalationModel(EscalationConfig(encoder=config, window_tokens=32, stances=[]))
+    model.save_pretrained(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    onnx.save(quantize(write_graph(model)), tmp_path / "model.onnx")
+    loaded = load_exported(ModelFolder.open(tmp_path))
+    weight = model.tag_head.weight
+    assert (loaded.tag_head.weight - weight).abs().max() <= weight.abs().max() / 127
 
 
 def test_other_encoders_are_traced_and_run_all_the_same(tmp_path: Path) -> None:
