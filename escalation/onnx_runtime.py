@@ -24,7 +24,7 @@ _CPU_INFO = Path("/proc/cpuinfo")
 SLOW_FUSIONS = ["SkipLayerNormFusion"]
 """Optimisations of graphs whose result is slower than what they replace."""
 
-_SHARING = 0.85
+_SHARING = 0.7
 """Speed of one window on all threads, where windows side by side, a thread each, have 1."""
 
 
