@@ -65,6 +65,7 @@ def write_model_card(
         teacher=bool(recipe.teacher),
         base_model=base_model,
         started_from=Path(recipe.encoder).name if is_trained_model(recipe.encoder) else None,
+        averaged=len(recipe.average_with) + 1 if recipe.average_with else 0,
         kept="; ".join(_kept(recipe)),
         counts=[(split, *_counts(held)) for split, held in documents.items() if held],
         starting_weight=f"{recipe.starting_weight:g}" if recipe.starting_weight else "",

@@ -27,6 +27,8 @@ class Recipe:
         name: Name of the model, used in its card.
         encoder: Hub id or folder of the pretrained encoder; or a trained model to go on from: a shipped one
             (``small``), a model folder or its Hub id.
+        average_with: Further trained models, of the same shape as ``encoder``; training begins with the mean of the
+            parameters of all (Wortsman et al., 2022, "Model soups"). With ``num_train_epochs: 0`` it is the result.
         train: JSON Lines files of labelled documents to train on.
         dev: JSON Lines files of labelled documents that choose the checkpoint.
         test: JSON Lines files of labelled documents that the finished model is scored on.
@@ -42,6 +44,8 @@ class Recipe:
         window_tokens: Longest sequence the encoder reads.
         window_overlap: Tokens that two pieces of an over-long sentence share.
         head_learning_rate: Peak learning rate of the heads; the encoder's is ``trainer.learning_rate``.
+        layer_decay: Factor of the learning rate from each of the encoder's layers to the one below, the embeddings last
+            (Howard and Ruder, 2018, "Universal language model fine-tuning"); 1 gives all layers the same.
         head_dropout: Dropout in front of the heads.
         tag_loss_weight: Weight of the tag loss; the stance loss weighs 1.
         word_shapes: Whether the model reads how each word is written: lower case, capitals, digits and so on. By
@@ -69,6 +73,7 @@ class Recipe:
     dev: list[str]
     output: str
     test: list[str] = field(default_factory=list)
+    average_with: list[str] = field(default_factory=list)
     teacher: str | None = None
     unlabelled: list[str] = field(default_factory=list)
     labelled_repeats: int = 1
@@ -78,6 +83,7 @@ class Recipe:
     window_tokens: int = 256
     window_overlap: int = 64
     head_learning_rate: float = 1e-3
+    layer_decay: float = 1.0
     head_dropout: float = 0.1
     tag_loss_weight: float = 2.0
     word_shapes: bool | None = None

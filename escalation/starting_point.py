@@ -34,7 +34,8 @@ def starting_point(recipe: Recipe, labels: LabelScheme) -> tuple[EscalationModel
         labels: The labels of the new model.
 
     Raises:
-        ValueError: The tokenizer cannot give character offsets, or the encoder has no such layers or settings.
+        ValueError: The tokenizer cannot give character offsets, the encoder has no such layers or settings, or the
+            models to average are not of one kind.
         OSError: The encoder or model is missing.
     """
     settings = {
@@ -49,7 +50,7 @@ def starting_point(recipe: Recipe, labels: LabelScheme) -> tuple[EscalationModel
     }
     if is_trained_model(recipe.encoder):
         folder = ModelFolder.open(recipe.encoder)
-        trained = TorchRuntime.load(folder, "cpu").model
+        trained = _mean_of([recipe.encoder, *recipe.average_with])
         shapes = trained.config.word_shapes if recipe.word_shapes is None else recipe.word_shapes
         calibration = {
             name: {label: value for label, value in (getattr(trained.config, name) or {}).items() if label in known}
@@ -67,6 +68,8 @@ def starting_point(recipe: Recipe, labels: LabelScheme) -> tuple[EscalationModel
             model.encoder.config.name_or_path = recipe.base_model
         copy_heads(trained, model)
         tokenizer = AutoTokenizer.from_pretrained(folder.path)
+    elif recipe.average_with:
+        raise ValueError(f"average_with: {recipe.encoder} is no trained model that others could be averaged with")
     else:
         shapes = recipe.word_shapes is not False
         model = EscalationModel.from_encoder(
@@ -89,6 +92,24 @@ def is_trained_model(name: str) -> bool:
         OSError: There is nothing of that name.
     """
     return is_shipped(name) or AutoConfig.from_pretrained(name).model_type == EscalationConfig.model_type
+
+
+@torch.no_grad()
+def _mean_of(names: Sequence[str]) -> EscalationModel:
+    """Return the first of some trained models with the mean of the parameters of all."""
+    mean = TorchRuntime.load(ModelFolder.open(names[0]), "cpu").model
+    state = mean.state_dict()
+    for count, name in enumerate(names[1:], start=2):
+        other = TorchRuntime.load(ModelFolder.open(name), "cpu").model
+        values = other.state_dict()
+        same_shapes = {key: value.shape for key, value in state.items()} == {
+            key: value.shape for key, value in values.items()
+        }
+        if not same_shapes or other.labels != mean.labels:
+            raise ValueError(f"average_with: {name} has other labels or parameters of other shapes than {names[0]}")
+        for key, value in state.items():
+            value.lerp_(values[key], 1 / count)
+    return mean
 
 
 def with_encoder_settings(
@@ -154,6 +175,12 @@ def _last_layers(
     assert isinstance(ours[-1], nn.Linear)
     assert isinstance(theirs[-1], nn.Linear)
     return list(zip(ours[:-1], theirs[:-1], strict=True)), (ours[-1], theirs[-1])
+
+
+def layer_of(name: str) -> int | None:
+    """Return the encoder's layer that a parameter belongs to, by its name, counted from 0; None outside of all."""
+    match = _LAYER.match(name)
+    return int(match[2]) if match else None
 
 
 def _shared(source: tuple[str, ...], target: tuple[str, ...]) -> list[tuple[int, int]]:

@@ -27,6 +27,7 @@ from escalation.encoding import WindowEncoder
 from escalation.evaluation import evaluate_predictor, read_labelled, read_with_sentences
 from escalation.export import export_onnx
 from escalation.labels import LabelScheme, labels_in
+from escalation.learning_rates import parameter_groups
 from escalation.metrics import score_documents, selection_score
 from escalation.model_card import write_model_card
 from escalation.model_folder import CARD_FILE, METRICS_FILE, ONNX_FILE, ModelFolder
@@ -49,40 +50,35 @@ class TrainingError(RuntimeError):
 
 
 class JointTrainer(Trainer):
-    """A ``Trainer`` whose heads learn at a rate of their own, and which evaluates windows in order.
+    """A ``Trainer`` whose heads and layers learn at rates of their own, and which evaluates windows in order.
 
     Args:
         head_learning_rate: Peak learning rate of the parameters outside the encoder.
+        layer_decay: Factor of the learning rate from each of the encoder's layers to the one below.
         **kwargs: Arguments of ``transformers.Trainer``.
     """
 
-    def __init__(self, *, head_learning_rate: float, **kwargs: Any) -> None:
+    def __init__(self, *, head_learning_rate: float, layer_decay: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.optimizer: torch.optim.Optimizer | None
         self.head_learning_rate = head_learning_rate
+        self.layer_decay = layer_decay
 
     def create_optimizer(self, model: torch.nn.Module | None = None) -> torch.optim.Optimizer:
-        """Make the optimizer, with weight decay on matrices alone and the heads in groups of their own."""
+        """Make the optimizer, with weight decay on matrices alone."""
         if self.optimizer is None:
             trained = model or self.model
             assert isinstance(trained, torch.nn.Module)
-            decayed = set(self.get_decay_parameter_names(trained))
-            groups: dict[tuple[bool, bool], list[torch.nn.Parameter]] = {}
-            for name, parameter in trained.named_parameters():
-                in_encoder = name.removeprefix("module.").startswith("encoder.")
-                groups.setdefault((in_encoder, name in decayed), []).append(parameter)
             optimizer_class, settings = self.get_optimizer_cls_and_kwargs(self.args)
-            self.optimizer = optimizer_class(
-                [
-                    {
-                        "params": parameters,
-                        "lr": self.args.learning_rate if in_encoder else self.head_learning_rate,
-                        "weight_decay": self.args.weight_decay if is_decayed else 0.0,
-                    }
-                    for (in_encoder, is_decayed), parameters in groups.items()
-                ],
-                **settings,
+            groups = parameter_groups(
+                trained,
+                set(self.get_decay_parameter_names(trained)),
+                learning_rate=self.args.learning_rate,
+                head_learning_rate=self.head_learning_rate,
+                layer_decay=self.layer_decay,
+                weight_decay=self.args.weight_decay,
             )
+            self.optimizer = optimizer_class(groups, **settings)
         return self.optimizer
 
     def _get_eval_sampler(self, eval_dataset: Dataset) -> SequentialSampler:
@@ -146,6 +142,7 @@ def train_model(recipe: Recipe, *, resume: bool = False) -> dict[str, Any] | Non
     decoder = Decoder(model.labels, dict.fromkeys(model.labels.stances, 0.5))
     trainer = JointTrainer(
         head_learning_rate=recipe.head_learning_rate,
+        layer_decay=recipe.layer_decay,
         model=model,
         args=arguments,
         train_dataset=train_rows,

@@ -112,3 +112,11 @@ def test_what_is_a_trained_model(encoder_folder: Path) -> None:
 def test_a_missing_encoder_is_named(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="nowhere"):
         starting_point(replace(recipe("x"), encoder=str(tmp_path / "nowhere")), SHIPPED_LABELS)
+
+
+def test_only_trained_models_of_one_kind_are_averaged(encoder_folder: Path) -> None:
+    bare = replace(recipe(str(encoder_folder)), average_with=["small"])
+    with pytest.raises(ValueError, match="is no trained model"):
+        starting_point(bare, SHIPPED_LABELS)
+    with pytest.raises(ValueError, match="average_with: tiny has"):
+        starting_point(replace(recipe("small"), average_with=["tiny"]), SHIPPED_LABELS)

@@ -175,6 +175,21 @@ def test_what_was_learnt_is_averaged_with_what_it_started_from(
     assert any(not torch.equal(value, old[name]) for name, value in new.items())
 
 
+def test_the_mean_of_trained_models_is_a_model(tmp_path: Path, trained: Path, labelled_file: Path) -> None:
+    other = tmp_path / "other"
+    train_model(recipe(trained, labelled_file, other, num_train_epochs=2, eval_steps=2, save_steps=2))
+    mean = tmp_path / "mean"
+    plan = recipe(trained, labelled_file, mean, num_train_epochs=0, eval_strategy="no", load_best_model_at_end=False)
+    metrics = train_model(replace(plan, average_with=[str(other)]))
+    assert metrics is not None
+    found, first, second = (load_file(folder / "model.safetensors") for folder in (mean, trained, other))
+    for name, value in found.items():
+        assert torch.allclose(value, (first[name] + second[name]) / 2, atol=1e-6)
+    card = (mean / "README.md").read_text()
+    assert "the mean of the weights of 2 trained models" in card
+    assert "Nothing was trained beyond that." in card
+
+
 def test_the_same_seed_gives_the_same_model(tmp_path: Path, encoder_folder: Path, labelled_file: Path) -> None:
     outputs = [tmp_path / "first", tmp_path / "second"]
     metrics = [train_model(recipe(encoder_folder, labelled_file, path, num_train_epochs=10)) for path in outputs]
