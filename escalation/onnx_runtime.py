@@ -20,6 +20,8 @@ from escalation.model_folder import ModelFolderError
 _ERRORS_ONLY = 3
 _EXACT_PRODUCTS = ("session.x64quantprecision", "1")
 """Products of 8-bit integers that do not overflow on x86 without VNNI instructions, at half the speed."""
+_NO_IDLE_SPINNING = ("session.force_spinning_stop", "1")
+"""Threads that wait for work busily only within a run: between runs they would keep cores from other threads."""
 _CPU_INFO = Path("/proc/cpuinfo")
 SLOW_FUSIONS = ["SkipLayerNormFusion"]
 """Optimisations of graphs whose result is slower than what they replace."""
@@ -111,6 +113,7 @@ def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = _ERRORS_ONLY
+    options.add_session_config_entry(*_NO_IDLE_SPINNING)
     if _may_overflow():
         options.add_session_config_entry(*_EXACT_PRODUCTS)
     try:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from typing import TypeAlias, overload
 
@@ -123,13 +123,17 @@ class Predictor:
                 iterable raises an error of its own.
         """
         failures: list[Exception] = []
-        in_flight: deque[tuple[_Batch, Future[FloatArray]]] = deque()
+        in_flight: deque[tuple[_Batch, Callable[[], FloatArray]]] = deque()
         scoring = ThreadPoolExecutor(_BATCHES_IN_FLIGHT)
         try:
             characters = self.runtime.tokens_at_once * _CHARACTERS_OF_TOKEN
-            for parts in _in_batches(_until_failure(_parts(texts), failures), characters):
+            for parts, is_last in _in_batches(_until_failure(_parts(texts), failures), characters):
                 batch = self._encoded(parts)
-                in_flight.append((batch, scoring.submit(self._scores, batch)))
+                nothing_else_to_do = is_last and not in_flight
+                scores: Callable[[], FloatArray] = (
+                    partial(self._scores, batch) if nothing_else_to_do else scoring.submit(self._scores, batch).result
+                )
+                in_flight.append((batch, scores))
                 if len(in_flight) > _BATCHES_IN_FLIGHT:
                     yield from self._documents(*in_flight.popleft())
             while in_flight:
@@ -159,9 +163,9 @@ class Predictor:
         windows = [self.encoder.window_inputs(block, window) for window in block.windows]
         return self.encoder.gather(block, self.runtime.score(windows))
 
-    def _documents(self, batch: _Batch, scores: Future[FloatArray]) -> Iterator[Document]:
+    def _documents(self, batch: _Batch, scores: Callable[[], FloatArray]) -> Iterator[Document]:
         """Decode a batch, and yield the documents that end in it."""
-        sentences = iter(self.decoder.decode(batch.text, batch.block, scores.result(), batch.origins))
+        sentences = iter(self.decoder.decode(batch.text, batch.block, scores(), batch.origins))
         for part in batch.parts:
             part.work.sentences += islice(sentences, len(part.bounds))
             if part.is_last:
@@ -190,17 +194,18 @@ def _until_failure(parts: Iterator[_Part], failures: list[Exception]) -> Iterato
         failures.append(error)
 
 
-def _in_batches(parts: Iterable[_Part], most_characters: int) -> Iterator[list[_Part]]:
+def _in_batches(parts: Iterable[_Part], most_characters: int) -> Iterator[tuple[list[_Part], bool]]:
+    """Yield batches, and whether each is known to be the last."""
     batch: list[_Part] = []
     characters = 0
     for part in parts:
         batch.append(part)
         characters += part.bounds[-1][1] - part.start if part.bounds else 0
         if characters >= most_characters or len(batch) >= _PARTS_IN_BATCH:  # texts may be empty
-            yield batch
+            yield batch, False
             batch, characters = [], 0
     if batch:
-        yield batch
+        yield batch, True
 
 
 def load(
