@@ -75,7 +75,7 @@ def _relative(result: BenchmarkResult, model: str) -> list[tuple[str, float]]:
 
 def _plot_lengths(result: BenchmarkResult) -> Any:
     figure, axes = _axes("sentences of the article", "milliseconds a sentence")
-    points = [(item.model, item.sentences, item.milliseconds_per_sentence) for item in result.lengths]
+    points = [(item.model, item.sentences, item.alone) for item in result.lengths]
     _plot_lines(axes, result.conditions.models, points)
     axes.set_xscale("log")
     return figure

@@ -191,11 +191,19 @@ class ThreadScaling:
 
 @dataclass(frozen=True)
 class LengthScaling:
-    """Milliseconds a sentence of one article takes, the median over the rounds, by the article's sentences."""
+    """Milliseconds that a sentence takes, the median over the rounds, by the sentences of its article.
+
+    Attributes:
+        model: Name of the model.
+        sentences: Sentences of each article.
+        alone: Milliseconds a sentence where articles are read one at a time.
+        together: Milliseconds a sentence where articles of that length are read in one call.
+    """
 
     model: str
     sentences: int
-    milliseconds_per_sentence: float
+    alone: float
+    together: float
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from statistics import median
+from typing import TypeAlias
 
 from escalation.benchmarking.machine import usable_cores
 from escalation.benchmarking.results import LengthScaling, ThreadScaling
@@ -13,7 +14,10 @@ from escalation.benchmarking.timing import affordable, interleave, seconds
 from escalation.benchmarking.workload import Workload
 from escalation.predictor import Predictor, load
 
-_SENTENCES_TIMED = 200
+_SENTENCES_TIMED = 500
+
+Trial: TypeAlias = Callable[[int], float]
+"""Measures once; the argument is the number of the round."""
 
 
 def thread_counts(cores: int) -> list[int]:
@@ -30,7 +34,7 @@ def measure_threads(subjects: Sequence[Subject], workload: Workload, settings: S
         settings: Rounds, runtime and time to spend.
     """
 
-    def measurement(predictor: Predictor) -> Callable[[int], float]:
+    def measurement(predictor: Predictor) -> Trial:
         def trial(size: int) -> float:
             texts = workload.texts(workload.spread(size, 0))
             return seconds(lambda: predictor.predict(texts))
@@ -58,7 +62,7 @@ def measure_threads(subjects: Sequence[Subject], workload: Workload, settings: S
 
 
 def measure_lengths(subjects: Sequence[Subject], workload: Workload, settings: Settings) -> tuple[LengthScaling, ...]:
-    """Read articles of different lengths, one at a time.
+    """Read articles of different lengths, one at a time and all in one call.
 
     Args:
         subjects: The models.
@@ -66,17 +70,39 @@ def measure_lengths(subjects: Sequence[Subject], workload: Workload, settings: S
         settings: Rounds and lengths.
     """
 
-    def measurement(subject: Subject, length: int) -> Callable[[int], float]:
+    def measurement(subject: Subject, length: int, read: Callable[[Predictor, list[str]], object]) -> Trial:
         articles = workload.articles(length, max(_SENTENCES_TIMED // length, 1))
 
         def measure(turn: int) -> float:
-            spent = seconds(lambda: [subject.predictor.predict(article) for article in articles])
+            spent = seconds(lambda: read(subject.predictor, articles))
             return 1000 * spent / (length * len(articles))
 
         return measure
 
     measured = interleave(
-        {(subject.name, length): measurement(subject, length) for length in settings.lengths for subject in subjects},
+        {
+            (subject.name, length, read): measurement(subject, length, read)
+            for length in settings.lengths
+            for subject in subjects
+            for read in (_alone, _together)
+        },
         settings.rounds,
     )
-    return tuple(LengthScaling(*key, median(times)) for key, times in measured.items())
+    return tuple(
+        LengthScaling(
+            subject.name,
+            length,
+            median(measured[subject.name, length, _alone]),
+            median(measured[subject.name, length, _together]),
+        )
+        for length in settings.lengths
+        for subject in subjects
+    )
+
+
+def _alone(predictor: Predictor, articles: list[str]) -> object:
+    return [predictor.predict(article) for article in articles]
+
+
+def _together(predictor: Predictor, articles: list[str]) -> object:
+    return predictor.predict(articles)
