@@ -51,7 +51,8 @@ def test_unknown_trainer_arguments_are_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "configs").glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_recipes_of_the_repository_are_valid(path: Path) -> None:
-    assert load_recipe(path, output="out").training_arguments().num_train_epochs > 0
+    recipe = load_recipe(path, output="out")
+    assert recipe.training_arguments().num_train_epochs > 0 or recipe.average_with
 
 
 def test_numbers_as_people_write_them_and_empty_keys(tmp_path: Path) -> None:
