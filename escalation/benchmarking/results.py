@@ -197,13 +197,14 @@ class LengthScaling:
         model: Name of the model.
         sentences: Sentences of each article.
         alone: Milliseconds a sentence where articles are read one at a time.
-        together: Milliseconds a sentence where articles of that length are read in one call.
+        together: Milliseconds a sentence where several articles of that length are read in one call; None for lengths
+            of which one article is enough to time.
     """
 
     model: str
     sentences: int
     alone: float
-    together: float
+    together: float | None
 
 
 @dataclass(frozen=True)

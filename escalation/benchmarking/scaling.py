@@ -84,16 +84,17 @@ def measure_lengths(subjects: Sequence[Subject], workload: Workload, settings: S
             (subject.name, length, read): measurement(subject, length, read)
             for length in settings.lengths
             for subject in subjects
-            for read in (_alone, _together)
+            for read in ((_alone, _together) if length < _SENTENCES_TIMED else (_alone,))
         },
         settings.rounds,
     )
+    milliseconds = {key: median(times) for key, times in measured.items()}
     return tuple(
         LengthScaling(
             subject.name,
             length,
-            median(measured[subject.name, length, _alone]),
-            median(measured[subject.name, length, _together]),
+            milliseconds[subject.name, length, _alone],
+            milliseconds.get((subject.name, length, _together)),
         )
         for length in settings.lengths
         for subject in subjects

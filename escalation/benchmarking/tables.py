@@ -159,7 +159,15 @@ def _threads(result: BenchmarkResult) -> Table:
 
 
 def _lengths(result: BenchmarkResult) -> Table:
-    rows = ((item.model, f"{item.sentences:,}", f"{item.alone:.2f}", f"{item.together:.2f}") for item in result.lengths)
+    rows = (
+        (
+            item.model,
+            f"{item.sentences:,}",
+            f"{item.alone:.2f}",
+            "" if item.together is None else f"{item.together:.2f}",
+        )
+        for item in result.lengths
+    )
     return Table(
         "Length of an article",
         ("model", "sentences", "ms a sentence, one article at a time", "ms a sentence, many articles in one call"),

@@ -22,6 +22,7 @@ def test_markdown_has_a_row_for_each_figure() -> None:
         "| small | escalation | 9.5 |",
         "| small | 2 | 1,234 |",
         "| small | 10 | 1.10 | 0.88 |",
+        "| small | 10,000 | 0.90 |  |",
         "| small | 100,000 | 152.5 | 2.5 | 1,210 |",
         "| GLiNER2 | gliner2 is not installed |",
         "- versions: numpy 2.4, torch 2.13",
