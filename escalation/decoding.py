@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -53,28 +54,28 @@ class Decoder:
         shifts = [0] * len(block.bounds) if origins is None else origins
         words = np.flatnonzero(block.begins_word)
         spans = self._spans(text, block, words, scores, shifts)
-        probabilities = self.stance_probabilities(block, scores)
+        firsts = _firsts(block.sentences)
+        votes = self._votes(scores, firsts)
+        probabilities = self._probabilities(self._logits(scores, votes, block.sentences, firsts, len(block.bounds)))
         holds = probabilities >= self.thresholds
-        ranking = np.argsort(-probabilities, axis=1, kind="stable")
-        held = np.take_along_axis(holds, ranking, axis=1)
-        rationales = self._rationales(block, words, scores, holds, shifts)
+        rationales = self._rationales(block, words, scores, votes, holds, shifts)
         stances = self.labels.stances
         return [
             Sentence(
                 start - shift,
                 end - shift,
                 text[start:end],
-                tuple(stances[stance] for stance, is_held in zip(order, mask, strict=True) if is_held),
+                tuple(stances[stance] for stance in sorted(held, key=lambda stance: -row[stance])),
                 tuple(own_spans),
-                scores=dict(zip(stances, row, strict=True)),
+                scores=dict(zip(stances, rounded, strict=True)),
                 rationale=rationale,
             )
-            for (start, end), shift, order, mask, own_spans, row, rationale in zip(
+            for (start, end), shift, held, own_spans, row, rounded, rationale in zip(
                 block.bounds,
                 shifts,
-                ranking.tolist(),
-                held.tolist(),
+                _true_places(holds),
                 spans,
+                probabilities.tolist(),
                 _rounded(probabilities),
                 rationales,
                 strict=True,
@@ -98,8 +99,7 @@ class Decoder:
 
     def stance_probabilities(self, block: EncodedBlock, scores: FloatArray) -> FloatArray:
         """Return the probability of each stance for each sentence, shape ``(sentences, stances)``."""
-        slopes, intercepts = self._stance_lines
-        return sigmoid(self.stance_logits(scores, block.sentences, len(block.bounds)) * slopes + intercepts)
+        return self._probabilities(self.stance_logits(scores, block.sentences, len(block.bounds)))
 
     def stance_logits(self, scores: FloatArray, sentences: IntArray, count: int) -> FloatArray:
         """Let the tokens of each sentence vote: the mean of their values under the softmax of their weights.
@@ -112,48 +112,60 @@ class Decoder:
         Returns:
             Logits, shape ``(count, stances)``; minus infinity for a sentence without tokens.
         """
-        logits = np.full((count, len(self.labels.stances)), -np.inf, dtype=np.float32)
-        if len(scores) and self.labels.stances:
-            firsts = np.flatnonzero(np.diff(sentences, prepend=-1))
-            voters = sentences[firsts]
-            votes = self._votes(scores, firsts)
-            logits[voters] = np.add.reduceat(votes * scores[:, self.labels.value_slice], firsts)
-        return logits
+        firsts = _firsts(sentences)
+        return self._logits(scores, self._votes(scores, firsts), sentences, firsts, count)
+
+    def _probabilities(self, logits: FloatArray) -> FloatArray:
+        slopes, intercepts = self._stance_lines
+        return sigmoid(logits * slopes + intercepts)
 
     def _votes(self, scores: FloatArray, firsts: IntArray) -> FloatArray:
+        """Return each token's share of its sentence's votes for each stance, shape ``(tokens, stances)``."""
         weights = scores[:, self.labels.weight_slice]
-        lengths = np.diff(np.append(firsts, len(scores)))
-        exponentials = np.exp(weights - np.repeat(np.maximum.reduceat(weights, firsts), lengths, axis=0))
-        votes: FloatArray = exponentials / np.repeat(np.add.reduceat(exponentials, firsts), lengths, axis=0)
-        return votes
+        if not weights.size:
+            return weights
+        lengths = _lengths(firsts, len(scores))
+        exponentials = np.exp(weights - np.maximum.reduceat(weights, firsts).repeat(lengths, axis=0))
+        totals = np.add.reduceat(exponentials, firsts).repeat(lengths, axis=0)
+        return np.asarray(exponentials / totals, dtype=np.float32)
+
+    def _logits(
+        self, scores: FloatArray, votes: FloatArray, sentences: IntArray, firsts: IntArray, count: int
+    ) -> FloatArray:
+        logits = np.full((count, len(self.labels.stances)), -np.inf, dtype=np.float32)
+        if votes.size:
+            logits[sentences[firsts]] = np.add.reduceat(votes * scores[:, self.labels.value_slice], firsts)
+        return logits
 
     def _rationales(
-        self, block: EncodedBlock, words: IntArray, scores: FloatArray, holds: BoolArray, shifts: Sequence[int]
+        self,
+        block: EncodedBlock,
+        words: IntArray,
+        scores: FloatArray,
+        votes: FloatArray,
+        holds: BoolArray,
+        shifts: Sequence[int],
     ) -> list[dict[str, tuple[Word, ...]]]:
         """Return for each sentence and stance that holds the words that spoke most for it, with shares of the vote."""
         rationales: list[dict[str, tuple[Word, ...]]] = [{} for _ in block.bounds]
         if not len(words) or not holds.any():
             return rationales
-        firsts = np.flatnonzero(np.diff(block.sentences, prepend=-1))
-        in_favour = self._votes(scores, firsts) * np.maximum(scores[:, self.labels.value_slice], 0.0)
-        shares = np.add.reduceat(in_favour, words)
-        sentences = block.sentences[words]
-        borders = np.searchsorted(sentences, np.arange(len(block.bounds) + 1))
-        starts, ends = block.starts[words], block.ends[np.append(words[1:], len(block.ids)) - 1]
-        for stance, name in enumerate(self.labels.stances):
-            order = np.lexsort((-shares[:, stance], sentences))
-            for sentence in np.flatnonzero(holds[:, stance]).tolist():
-                first, last = borders[sentence : sentence + 2].tolist()
-                total = float(shares[first:last, stance].sum())
-                best = order[first : min(last, first + _RATIONALE_WORDS)]
-                shift = shifts[sentence]
-                rationales[sentence][name] = tuple(
-                    Word(start - shift, end - shift, round(share / total, 4))
-                    for start, end, share in zip(
-                        starts[best].tolist(), ends[best].tolist(), shares[best, stance].tolist(), strict=True
-                    )
-                    if share > 0.0
+        shares = np.add.reduceat(votes * np.maximum(scores[:, self.labels.value_slice], 0.0), words)
+        borders = np.searchsorted(block.sentences[words], np.arange(len(block.bounds) + 1)).tolist()
+        starts, ends = block.starts[words], block.ends[words + _lengths(words, len(block.ids)) - 1]
+        for sentence, stance in np.argwhere(holds).tolist():
+            first, last = borders[sentence : sentence + 2]
+            own = shares[first:last, stance]
+            total = float(own.sum())
+            best = np.argsort(-own, kind="stable")[:_RATIONALE_WORDS]
+            shift = shifts[sentence]
+            rationales[sentence][self.labels.stances[stance]] = tuple(
+                Word(start - shift, end - shift, round(share / total, 4))
+                for start, end, share in zip(
+                    starts[first + best].tolist(), ends[first + best].tolist(), own[best].tolist(), strict=True
                 )
+                if share > 0.0
+            )
         return rationales
 
     def _spans(
@@ -166,7 +178,7 @@ class Decoder:
         probabilities = self.tag_probabilities(block, scores)
         sentences = block.sentences[words]
         firsts, lasts, kinds = bio_spans(best_tags(probabilities, sentences), sentences)
-        ends = block.ends[np.append(words[1:], len(block.ids)) - 1]
+        ends = block.ends[words + _lengths(words, len(block.ids)) - 1]
         by_kind = probabilities[:, 1::2] + probabilities[:, 2::2]
         slopes, intercepts = (values[kinds] for values in self._span_lines)
         span_scores = sigmoid(logit(_range_means(by_kind, firsts, lasts, kinds)) * slopes + intercepts)
@@ -209,24 +221,28 @@ def best_tags(probabilities: FloatArray, sentences: IntArray) -> IntArray:
     return tags
 
 
-def _viterbi(logarithms: FloatArray) -> IntArray:
-    """Return the best path through the tags of one sentence, given their log-probabilities."""
-    count = logarithms.shape[1]
-    tag = np.arange(count)
-    continues = (tag > 0) & (tag % 2 == 0)
-    same_label = (tag[:, None] + 1) // 2 == (tag + 1) // 2
-    forbidden = np.where(continues & ~same_label, -np.inf, 0.0)
-    totals = np.where(continues, -np.inf, logarithms[0])
-    pointers = np.zeros(logarithms.shape, dtype=np.int64)
-    for word in range(1, len(logarithms)):
-        paths = totals[:, None] + forbidden
-        pointers[word] = paths.argmax(axis=0)
-        totals = paths[pointers[word], tag] + logarithms[word]
-    path = np.empty(len(logarithms), dtype=np.int64)
-    path[-1] = totals.argmax()
-    for word in range(len(logarithms) - 1, 0, -1):
-        path[word - 1] = pointers[word, path[word]]
-    return path
+def _viterbi(logarithms: FloatArray) -> list[int]:
+    """Return the best path through the tags of one sentence, given their log-probabilities.
+
+    There are few tags, and ``I-`` follows only the ``B-`` before it in their order or itself: plain numbers are faster
+    than arrays.
+    """
+    first, *rest = logarithms.tolist()
+    continues = [tag > 0 and tag % 2 == 0 for tag in range(len(first))]
+    totals = [-math.inf if inside else value for inside, value in zip(continues, first, strict=True)]
+    pointers = []
+    for row in rest:
+        best = totals.index(max(totals))
+        sources = [
+            best if not inside else tag - 1 if totals[tag - 1] >= totals[tag] else tag
+            for tag, inside in enumerate(continues)
+        ]
+        totals = [totals[source] + value for source, value in zip(sources, row, strict=True)]
+        pointers.append(sources)
+    path = [totals.index(max(totals))]
+    for sources in reversed(pointers):
+        path.append(sources[path[-1]])
+    return path[::-1]
 
 
 def bio_spans(tags: IntArray, sentences: IntArray) -> tuple[IntArray, IntArray, IntArray]:
@@ -261,8 +277,28 @@ def _trim(text: str, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
+def _firsts(groups: IntArray) -> IntArray:
+    """Return where runs of the same number begin."""
+    begins = np.ones(len(groups), dtype=np.bool_)
+    np.not_equal(groups[1:], groups[:-1], out=begins[1:])
+    return np.flatnonzero(begins)
+
+
+def _lengths(firsts: IntArray, count: int) -> IntArray:
+    """Return the lengths of runs that begin at ``firsts`` and fill ``count`` places."""
+    lengths = np.empty_like(firsts)
+    np.subtract(firsts[1:], firsts[:-1], out=lengths[:-1])
+    lengths[-1:] = count - firsts[-1:]
+    return lengths
+
+
+def _true_places(mask: BoolArray) -> list[list[int]]:
+    """Return for each row of a mask the columns where it is true."""
+    return [[column for column, value in enumerate(row) if value] for row in mask.tolist()]
+
+
 def _word_means(scores: FloatArray, words: IntArray) -> FloatArray:
-    lengths = np.diff(np.append(words, len(scores)))[:, None]
+    lengths = _lengths(words, len(scores))[:, None]
     return np.asarray(np.add.reduceat(scores, words) / lengths, dtype=np.float32)
 
 
