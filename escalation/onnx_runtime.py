@@ -26,7 +26,7 @@ _CPU_INFO = Path("/proc/cpuinfo")
 SLOW_FUSIONS = ["SkipLayerNormFusion"]
 """Optimisations of graphs whose result is slower than what they replace."""
 
-_SHARING = 0.7
+_SHARING = 0.8
 """Speed of one window on all threads, where windows side by side, a thread each, have 1."""
 
 
