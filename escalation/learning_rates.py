@@ -32,9 +32,14 @@ def parameter_groups(
 
     Returns:
         Groups of parameters for an optimizer.
+
+    Raises:
+        ValueError: ``layer_decay`` is not 1, and the encoder's layers cannot be told apart by name.
     """
     names = [name.removeprefix("module.") for name, _ in model.named_parameters()]
     layers = 1 + max((layer for layer in map(layer_of, names) if layer is not None), default=-1)
+    if not layers and layer_decay != 1.0:
+        raise ValueError("layer_decay: the layers of this encoder cannot be told apart by name; leave it at 1")
 
     def rate(name: str) -> float:
         if not name.startswith("encoder."):

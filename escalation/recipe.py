@@ -160,6 +160,8 @@ def load_recipe(path: str | Path, **overrides: Any) -> Recipe:
             raise RecipeError("'quantization_aware' is for graphs with 8-bit weights, and none in blocks")
         if not 0.0 <= recipe.starting_weight <= 1.0:
             raise RecipeError(f"'starting_weight' must be from 0 to 1, not {recipe.starting_weight:g}")
+        if not 0.0 < recipe.layer_decay <= 1.0:
+            raise RecipeError(f"'layer_decay' must be above 0 and at most 1, not {recipe.layer_decay:g}")
         return recipe
     except RecipeError as error:
         raise RecipeError(f"{path}: {error}") from None

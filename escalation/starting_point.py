@@ -97,16 +97,18 @@ def is_trained_model(name: str) -> bool:
 @torch.no_grad()
 def _mean_of(names: Sequence[str]) -> EscalationModel:
     """Return the first of some trained models with the mean of the parameters of all."""
-    mean = TorchRuntime.load(ModelFolder.open(names[0]), "cpu").model
-    state = mean.state_dict()
-    for count, name in enumerate(names[1:], start=2):
-        other = TorchRuntime.load(ModelFolder.open(name), "cpu").model
+    first, *others = (ModelFolder.open(name) for name in names)
+    mean = TorchRuntime.load(first, "cpu").model
+    state, vocabulary = mean.state_dict(), first.window_encoder().tokenizer.get_vocab()
+    for count, (name, folder) in enumerate(zip(names[1:], others, strict=True), start=2):
+        other = TorchRuntime.load(folder, "cpu").model
         values = other.state_dict()
-        same_shapes = {key: value.shape for key, value in state.items()} == {
-            key: value.shape for key, value in values.items()
-        }
-        if not same_shapes or other.labels != mean.labels:
-            raise ValueError(f"average_with: {name} has other labels or parameters of other shapes than {names[0]}")
+        if (
+            other.labels != mean.labels
+            or {key: value.shape for key, value in values.items()} != {key: value.shape for key, value in state.items()}
+            or folder.window_encoder().tokenizer.get_vocab() != vocabulary
+        ):
+            raise ValueError(f"average_with: {name} has other labels, parameters or tokens than {names[0]}")
         for key, value in state.items():
             value.lerp_(values[key], 1 / count)
     return mean

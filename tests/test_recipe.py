@@ -55,6 +55,18 @@ def test_the_recipes_of_the_repository_are_valid(path: Path) -> None:
     assert recipe.training_arguments().num_train_epochs > 0 or recipe.average_with
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("layer_decay: 0", "'layer_decay' must be above 0"),
+        ("starting_weight: 2", "'starting_weight' must be from 0 to 1"),
+    ],
+)
+def test_values_out_of_range_are_refused(tmp_path: Path, line: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        load_recipe(write(tmp_path, f"{MINIMAL}{line}\n"))
+
+
 def test_numbers_as_people_write_them_and_empty_keys(tmp_path: Path) -> None:
     path = write(tmp_path, MINIMAL + "trainer: {learning_rate: 3e-5}\nentity_labels:\ncard_notes: null\n")
     recipe = load_recipe(path)
