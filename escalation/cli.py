@@ -186,6 +186,12 @@ def train(
         str | None, typer.Option(help="Hub id or folder of the pretrained encoder, or a trained model to go on from.")
     ] = None,
     output: Annotated[str | None, typer.Option(help="Folder for the model.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Any other value of the recipe, such as trainer.seed=2 (repeatable)."
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint in the output folder.")] = False,
 ) -> None:
     """Train a model as a recipe says; options replace the recipe's values."""
@@ -198,7 +204,15 @@ def train(
 
         path = config or config_option
         assert path is not None
-        recipe = load_recipe(path, train=train_files, dev=dev_files, test=test_files, encoder=encoder, output=output)
+        recipe = load_recipe(
+            path,
+            settings or (),
+            train=train_files,
+            dev=dev_files,
+            test=test_files,
+            encoder=encoder,
+            output=output,
+        )
         try:
             metrics = train_model(recipe, resume=resume)
         except TrainingError as error:

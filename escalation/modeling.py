@@ -155,8 +155,11 @@ class EscalationModel(PreTrainedModel):
             stances.shape[1],
         )
         counted = stances != IGNORED
-        loss = functional.binary_cross_entropy_with_logits(logits[counted], stances[counted], reduction="sum")
-        return loss / counted.sum().clamp(min=1)
+        logits, targets = logits[counted], stances[counted]
+        loss = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+        if self.config.focal_gamma:
+            loss = loss * (targets - logits.sigmoid()).abs() ** self.config.focal_gamma
+        return loss.sum() / counted.sum().clamp(min=1)
 
 
 def pool_stance_logits(weights: Tensor, values: Tensor, sentences: Tensor, count: int) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,9 @@ class Recipe:
             (Howard and Ruder, 2018, "Universal language model fine-tuning"); 1 gives all layers the same.
         head_dropout: Dropout in front of the heads.
         tag_loss_weight: Weight of the tag loss; the stance loss weighs 1.
+        focal_gamma: Exponent of the focal loss of stances, which turns training to what the model is still wrong about
+            (Lin et al., 2017, "Focal loss for dense object detection"; for soft targets Li et al., 2020, "Generalized
+            focal loss"); 0 is plain cross-entropy.
         word_shapes: Whether the model reads how each word is written: lower case, capitals, digits and so on. By
             default it does, unless it goes on from a trained model that does not.
         encoder_layers: Layers of ``encoder`` to keep, counted from 0; all by default.
@@ -86,6 +89,7 @@ class Recipe:
     layer_decay: float = 1.0
     head_dropout: float = 0.1
     tag_loss_weight: float = 2.0
+    focal_gamma: float = 0.0
     word_shapes: bool | None = None
     encoder_layers: list[int] | None = None
     encoder_settings: dict[str, Any] = field(default_factory=dict)
@@ -136,15 +140,17 @@ _Loader.add_implicit_resolver(
 )
 
 
-def load_recipe(path: str | Path, **overrides: Any) -> Recipe:
+def load_recipe(path: str | Path, settings: Sequence[str] = (), **overrides: Any) -> Recipe:
     """Read a recipe.
 
     Args:
         path: A YAML file.
+        settings: Further values, each as ``key=value`` with the value in YAML; ``trainer.seed`` is the key ``seed``
+            within ``trainer``.
         **overrides: Values that replace those of the file; None leaves the file's.
 
     Raises:
-        RecipeError: The file is not a valid recipe; the message names the file and the key.
+        RecipeError: The file or a setting is not valid; the message names the file and the key.
         OSError: The file cannot be read.
     """
     try:
@@ -155,6 +161,8 @@ def load_recipe(path: str | Path, **overrides: Any) -> Recipe:
         raise RecipeError(f"{path}: a recipe must be a YAML mapping of keys to values")
     record = {**record, **{key: value for key, value in overrides.items() if value is not None}}
     try:
+        for setting in settings:
+            _set(record, setting)
         recipe = _parse(record)
         if recipe.quantization_aware and (recipe.quantization_block is not None or not recipe.quantize):
             raise RecipeError("'quantization_aware' is for graphs with 8-bit weights, and none in blocks")
@@ -162,9 +170,30 @@ def load_recipe(path: str | Path, **overrides: Any) -> Recipe:
             raise RecipeError(f"'starting_weight' must be from 0 to 1, not {recipe.starting_weight:g}")
         if not 0.0 < recipe.layer_decay <= 1.0:
             raise RecipeError(f"'layer_decay' must be above 0 and at most 1, not {recipe.layer_decay:g}")
+        if recipe.focal_gamma < 0.0:
+            raise RecipeError(f"'focal_gamma' must not be below 0, but it is {recipe.focal_gamma:g}")
         return recipe
     except RecipeError as error:
         raise RecipeError(f"{path}: {error}") from None
+
+
+def _set(record: dict[str, Any], setting: str) -> None:
+    """Put the value of ``key=value`` into a recipe's record; ``outer.key`` changes a mapping within it."""
+    key, is_given, value = setting.partition("=")
+    outer, is_inside, inner = key.strip().partition(".")
+    if not is_given or not outer or (is_inside and not inner):
+        raise RecipeError(f"{setting!r} must have the form key=value, such as trainer.seed=2")
+    try:
+        read = yaml.load(value, _Loader)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{setting!r}: the value is not valid YAML: {error}") from None
+    if not is_inside:
+        record[outer] = read
+        return
+    held = record.get(outer) or {}
+    if not isinstance(held, Mapping):
+        raise RecipeError(f"{setting!r}: {outer!r} holds no settings")
+    record[outer] = {**held, inner: read}
 
 
 def _parse(record: Mapping[str, Any]) -> Recipe:

@@ -45,6 +45,7 @@ def starting_point(recipe: Recipe, labels: LabelScheme) -> tuple[EscalationModel
         "window_overlap": recipe.window_overlap,
         "head_dropout": recipe.head_dropout,
         "tag_loss_weight": recipe.tag_loss_weight,
+        "focal_gamma": recipe.focal_gamma,
         "float32_matrices": recipe.float32_matrices,
         "quantization_block": recipe.quantization_block,
     }

@@ -61,6 +61,20 @@ def test_labels_give_a_loss_that_training_lowers(encoder_folder: Path) -> None:
     assert losses[-1] < losses[0] / 3
 
 
+def test_the_focal_loss_counts_what_the_model_is_wrong_about(encoder_folder: Path) -> None:
+    model = EscalationModel.from_encoder(encoder_folder, window_tokens=64)
+    sentences = torch.tensor([[0, 1]])
+    scores = torch.zeros(1, 2, model.labels.score_count)
+    scores[0, :, model.labels.value_slice] = torch.tensor([[0.0, 4.0, 0.0], [-2.0, 0.0, 0.0]])
+    stances = torch.tensor([[[1.0, 0.25, IGNORED], [0.0, IGNORED, IGNORED]]])
+    probabilities, targets = torch.tensor([0.0, 4.0, -2.0]).sigmoid(), torch.tensor([1.0, 0.25, 0.0])
+    entropies = -targets * probabilities.log() - (1 - targets) * (1 - probabilities).log()
+    for gamma in (0.0, 2.0):
+        model.config.focal_gamma = gamma
+        expected = ((targets - probabilities).abs() ** gamma * entropies).mean()
+        assert torch.allclose(model._stance_loss(scores, sentences, stances), expected)
+
+
 def test_votes_are_weighted_means_within_each_sentence() -> None:
     weights = torch.tensor([0.0, 0.0, 5.0, -5.0, 100.0])[None, :, None]
     values = torch.tensor([1.0, 3.0, 2.0, 8.0, 50.0])[None, :, None]

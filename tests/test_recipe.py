@@ -24,6 +24,34 @@ def test_a_recipe_is_read_and_overridden(tmp_path: Path) -> None:
     assert arguments.output_dir == str(Path("elsewhere") / "checkpoints")
 
 
+def test_any_value_can_be_set(tmp_path: Path) -> None:
+    path = write(tmp_path, MINIMAL + "trainer:\n  num_train_epochs: 2\n")
+    settings = ["trainer.seed=7", "window_tokens=128", "stances=[a, b]", "encoder_settings.dropout=0.0", "teacher="]
+    recipe = load_recipe(path, settings)
+    assert recipe.training_arguments().seed == 7
+    assert recipe.training_arguments().num_train_epochs == 2
+    assert recipe.window_tokens == 128
+    assert recipe.stances == ["a", "b"]
+    assert recipe.encoder_settings == {"dropout": 0.0}
+    assert recipe.teacher is None
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("trainer.seed", "must have the form key=value"),
+        ("=3", "must have the form key=value"),
+        ("trainer.=3", "must have the form key=value"),
+        ("name=[", "the value is not valid YAML"),
+        ("name.first=a", "'name' holds no settings"),
+        ("epochs=3", "unknown key 'epochs'"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(tmp_path: Path, setting: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        load_recipe(write(tmp_path, MINIMAL), [setting])
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -60,6 +88,7 @@ def test_the_recipes_of_the_repository_are_valid(path: Path) -> None:
     [
         ("layer_decay: 0", "'layer_decay' must be above 0"),
         ("starting_weight: 2", "'starting_weight' must be from 0 to 1"),
+        ("focal_gamma: -1", "'focal_gamma' must not be below 0"),
     ],
 )
 def test_values_out_of_range_are_refused(tmp_path: Path, line: str, message: str) -> None:
