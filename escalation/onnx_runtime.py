@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property
@@ -74,8 +75,21 @@ class OnnxRuntime:
             self.threads * _SHARING
         ):
             return [self._score_window(self._all_threads, window) for window in windows]
-        found = self._pool.map(lambda index: self._score_window(self._one_thread, windows[index]), longest_first)
-        scores = dict(zip(longest_first, found, strict=True))
+        scores: dict[int, FloatArray] = {}
+        remaining = deque(longest_first)
+
+        def score_remaining() -> None:
+            while True:
+                try:
+                    index = remaining.popleft()
+                except IndexError:
+                    return
+                scores[index] = self._score_window(self._one_thread, windows[index])
+
+        helpers = [self._pool.submit(score_remaining) for _ in range(min(self.threads, len(windows)) - 1)]
+        score_remaining()
+        for helper in helpers:
+            helper.result()
         return [scores[index] for index in range(len(windows))]
 
     def _score_window(self, session: onnxruntime.InferenceSession, window: IntArray) -> FloatArray:

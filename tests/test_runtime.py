@@ -62,6 +62,27 @@ def test_a_window_scores_the_same_alone_and_among_others(
     assert runtime.score([]) == []
 
 
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_any_number_of_threads_gives_the_same_scores(
+    predictor: Predictor, windows: list[IntArray], threads: int
+) -> None:
+    runtime = load(threads=threads).runtime
+    for several in (windows, windows[3:5], windows[:2] * 20):
+        for ours, theirs in zip(runtime.score(several), predictor.runtime.score(several), strict=True):
+            assert np.abs(ours - theirs).max() < 1e-3
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_errors_of_any_thread_reach_the_caller(windows: list[IntArray], threads: int) -> None:
+    runtime = load(threads=threads).runtime
+    broken = windows[3].copy()
+    broken[0] = 1_000_000
+    for place in range(4):
+        several = [windows[3]] * place + [broken] + [windows[3]] * (3 - place)
+        with pytest.raises(Exception, match="indices"):
+            runtime.score(several)
+
+
 @needs_dev_corpus
 def test_the_quantised_model_reads_news_as_the_exact_one_does(predictor: Predictor, torch_predictor: Predictor) -> None:
     documents = read_labelled([DEV])
