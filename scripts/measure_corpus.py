@@ -1,13 +1,13 @@
-"""Measure the corpus in ``data/corpus``: every figure of its data card, and whether it keeps what the card promises.
+"""Measure the text of our own in ``data``: every figure of its data card, and whether it keeps what the card promises.
 
-``python scripts/measure_corpus.py`` prints the figures, and fails where a limit is missed or the card says something
-else; with ``--write`` it puts them into the card.
+``python scripts/measure_corpus.py`` prints the figures of ``data/corpus`` and ``data/news``, and fails where a limit is
+missed or the card says something else; with ``--write`` it puts them into the card.
 """
 
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,11 +17,14 @@ from sklearn.metrics import cohen_kappa_score
 
 from escalation.corpus import read_documents, replace_when_done
 from escalation.document import NO_STANCE, Document
+from escalation.labels import DEFAULT_STANCES
 from escalation.metrics import SpanScores
 
-SPLITS = ("train", "dev", "test")
 NEAR_DUPLICATE = 0.35
-_BEGIN, _END = "<!-- figures: scripts/measure_corpus.py --write -->", "<!-- end of figures -->"
+CORPUS_SHARES = {"retaliation": 0.18, "diplomacy": 0.22, NO_STANCE: 0.25}
+_BEGIN, _END = "<!-- figures of {}: scripts/measure_corpus.py --write -->", "<!-- end of figures -->"
+
+Splits = Mapping[str, Sequence[Document]]
 
 Row = tuple[str, str, str, bool]
 """What is measured, its value, its limit, and whether the limit is kept."""
@@ -57,7 +60,7 @@ def near_duplicates(sentences: Sequence[str], length: int = 5) -> Iterator[tuple
 
 
 def agreement(documents: Iterable[Document], second_labels: Path) -> tuple[int, dict[str, float], float]:
-    """Compare the labels with the second labelling.
+    """Compare the labels with the second labelling, where it is of these documents.
 
     Returns:
         The number of sentences, the F1 of spans by label, and Cohen's kappa of the primary stances.
@@ -67,6 +70,8 @@ def agreement(documents: Iterable[Document], second_labels: Path) -> tuple[int, 
     stances: tuple[list[str], list[str]] = ([], [])
     for line in second_labels.read_text(encoding="utf-8").splitlines():
         record = json.loads(line)
+        if record["id"] not in by_name:
+            continue
         sentence = by_name[record["id"]].sentences[record["sentence"]]
         spans[0].append([{"start": span.start, "end": span.end, "label": span.label} for span in sentence.spans])
         spans[1].append(record["spans"])
@@ -79,17 +84,10 @@ def agreement(documents: Iterable[Document], second_labels: Path) -> tuple[int, 
     return len(spans[0]), {name: value["f1"] for name, value in scores.items()}, cohen_kappa_score(*stances)
 
 
-def measure(splits: Mapping[str, Sequence[Document]], second_labels: Path) -> Iterator[Row]:
+def measure_corpus(splits: Splits, second_labels: Path) -> Iterator[Row]:
     """Yield all figures of the corpus."""
     documents = [document for split in splits.values() for document in split]
-    sentences = [sentence for document in documents for sentence in document.sentences]
-    texts = [sentence.text for sentence in sentences]
-    yield _at_least("documents", len(documents), 250)
-    yield _at_least("sentences", len(sentences), 2500)
-    for split, held in splits.items():
-        count = sum(len(document.sentences) for document in held)
-        yield f"{split}: documents / sentences", f"{len(held):,} / {count:,}", "", True
-    yield "words", f"{sum(len(words(text)) for text in texts):,}", "", True
+    yield from _sizes(splits, documents=250, sentences=2500)
     conflicts = {split: {document.meta["conflict"] for document in held} for split, held in splits.items()}
     yield _at_least("conflicts and crises", len(set().union(*conflicts.values())), 30)
     unseen = len(conflicts["test"] - conflicts["train"])
@@ -105,32 +103,68 @@ def measure(splits: Mapping[str, Sequence[Document]], second_labels: Path) -> It
     yield _counts("documents by register", Counter(document.meta["register"] for document in documents))
     years = [document.meta["year"] for document in documents]
     yield "years", f"{min(years)} to {max(years)}", "", True
-
-    for label, least in (("WEAPON", 500), ("ACTOR", 1000)):
-        forms = Counter(span.text.casefold() for document in documents for span in document.labelled(label))
-        yield f"{label} spans", f"{forms.total():,}", "", True
-        yield _at_least(f"distinct {label} forms", len(forms), least)
-
-    for stance, share in (("escalation", None), ("retaliation", 0.18), ("diplomacy", 0.22), (NO_STANCE, 0.25)):
-        found = sum(stance in (sentence.stances or (NO_STANCE,)) for sentence in sentences) / len(sentences)
-        yield (
-            f"sentences of {stance}",
-            f"{found:.1%}",
-            "" if share is None else f"at least {share:.0%}",
-            (found >= (share or 0)),
-        )
+    yield from _labels(documents, forms={"WEAPON": 500, "ACTOR": 1000}, shares=CORPUS_SHARES)
     negatives = Counter(item["kind"] for document in documents for item in document.meta["hard_negatives"])
     yield _at_least("hard negatives", negatives.total(), 300)
     yield _counts("hard negatives by kind", negatives)
+    yield from _repetition(documents)
+    yield from _agreement(documents, second_labels)
 
+
+def measure_news(splits: Splits, second_labels: Path) -> Iterator[Row]:
+    """Yield all figures of the plain news."""
+    documents = [document for split in splits.values() for document in split]
+    yield from _sizes(splits, documents=500, sentences=2500)
+    yield _counts("documents by register", Counter(document.meta["register"] for document in documents))
+    yield from _labels(documents, forms={"WEAPON": 500, "ACTOR": 1000}, shares={})
+    yield from _repetition(documents)
+    yield from _agreement(documents, second_labels)
+
+
+def _sizes(splits: Splits, *, documents: int, sentences: int) -> Iterator[Row]:
+    held = [document for split in splits.values() for document in split]
+    yield _at_least("documents", len(held), documents)
+    yield _at_least("sentences", sum(len(document.sentences) for document in held), sentences)
+    for split, part in splits.items():
+        count = sum(len(document.sentences) for document in part)
+        yield f"{split}: documents / sentences", f"{len(part):,} / {count:,}", "", True
+    yield "words", f"{sum(len(words(sentence)) for sentence in _sentences(held)):,}", "", True
+
+
+def _labels(documents: Sequence[Document], forms: Mapping[str, int], shares: Mapping[str, float]) -> Iterator[Row]:
+    for label, least in forms.items():
+        found = Counter(span.text.casefold() for document in documents for span in document.labelled(label))
+        yield f"{label} spans", f"{found.total():,}", "", True
+        yield _at_least(f"distinct {label} forms", len(found), least)
+    sentences = [sentence for document in documents for sentence in document.sentences]
+    for stance in (*DEFAULT_STANCES, NO_STANCE):
+        share = sum(stance in (sentence.stances or (NO_STANCE,)) for sentence in sentences) / len(sentences)
+        least_share = shares.get(stance)
+        yield (
+            f"sentences of {stance}",
+            f"{share:.1%}",
+            "" if least_share is None else f"at least {least_share:.0%}",
+            (share >= (least_share or 0)),
+        )
+
+
+def _repetition(documents: Sequence[Document]) -> Iterator[Row]:
+    texts = _sentences(documents)
     yield _at_most("6-word runs that come again", repeated_share(texts), 0.005)
     pairs = list(near_duplicates(texts))
     yield f"pairs of sentences with 5-gram Jaccard over {NEAR_DUPLICATE}", str(len(pairs)), "none", not pairs
+
+
+def _agreement(documents: Sequence[Document], second_labels: Path) -> Iterator[Row]:
     count, f1, kappa = agreement(documents, second_labels)
     yield _at_least("sentences labelled a second time", count, 300)
     for label in ("WEAPON", "ACTOR"):
         yield f"agreement of the two labellings, {label} F1", f"{f1[label]:.3f}", "", True
     yield "agreement of the two labellings, Cohen's kappa of the primary stance", f"{kappa:.3f}", "", True
+
+
+def _sentences(documents: Iterable[Document]) -> list[str]:
+    return [sentence.text for document in documents for sentence in document.sentences]
 
 
 def _at_least(name: str, value: int, limit: int) -> Row:
@@ -156,24 +190,35 @@ def render(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
+PARTS: Mapping[str, tuple[Sequence[str], Callable[[Splits, Path], Iterator[Row]]]] = {
+    "corpus": (("train", "dev", "test"), measure_corpus),
+    "news": (("train", "test"), measure_news),
+}
+"""The splits of each folder, and what measures it."""
+
+
 def main(
-    corpus: Annotated[Path, typer.Argument(help="Folder with a JSON Lines file for each split.")] = Path("data/corpus"),
-    second_labels: Annotated[Path, typer.Option(help="The second labelling.")] = Path("data/second_labels.jsonl"),
-    card: Annotated[Path, typer.Option(help="The data card.")] = Path("data/README.md"),
+    data: Annotated[Path, typer.Argument(help="Folder with the parts and their data card.")] = Path("data"),
     write: Annotated[bool, typer.Option("--write", help="Put the figures into the card.")] = False,
 ) -> None:
-    """Measure the corpus."""
-    rows = list(measure({split: list(read_documents(corpus / f"{split}.jsonl")) for split in SPLITS}, second_labels))
-    table = render(rows)
-    typer.echo(table)
-    before, marked, after = card.read_text(encoding="utf-8").partition(_BEGIN)
-    inside, _, rest = after.partition(_END)
+    """Measure the text of our own."""
+    card = data / "README.md"
+    text, failures = card.read_text(encoding="utf-8"), []
+    for part, (names, measure) in PARTS.items():
+        splits = {name: list(read_documents(data / part / f"{name}.jsonl")) for name in names}
+        rows = list(measure(splits, data / "second_labels.jsonl"))
+        table = render(rows)
+        typer.echo(f"{part}\n\n{table}\n")
+        failures += [f"{part}: {name}: {value}, but {limit}" for name, value, limit, kept in rows if not kept]
+        before, mark, after = text.partition(_BEGIN.format(part))
+        inside, end, rest = after.partition(_END)
+        if write and mark:
+            text = f"{before}{mark}\n{table}\n{end}{rest}"
+        elif not mark or inside.strip() != table:
+            failures.append(f"{card}: its figures of {part} are others; write them with --write")
     if write:
         with replace_when_done(card) as file:
-            file.write(f"{before}{_BEGIN}\n{table}\n{_END}{rest}")
-    failures = [f"{name}: {value}, but {limit}" for name, value, limit, kept in rows if not kept]
-    if not write and (not marked or inside.strip() != table):
-        failures.append(f"{card}: its figures are others; write them with --write")
+            file.write(text)
     for failure in failures:
         typer.echo(f"error: {failure}", err=True)
     raise typer.Exit(bool(failures))

@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from typer.testing import CliRunner
 
 from escalation.corpus import read_documents, write_documents
 from escalation.document import Document, Sentence, Span
-from scripts.measure_corpus import SPLITS, agreement, main, near_duplicates, repeated_share
+from scripts.measure_corpus import agreement, main, near_duplicates, repeated_share
 from tests.conftest import REPOSITORY
 
 DATA = REPOSITORY / "data"
@@ -47,25 +48,31 @@ def test_agreement_with_a_second_labelling(tmp_path: Path) -> None:
     assert kappa == pytest.approx(1 / 3)
 
 
-def test_our_corpus_keeps_what_its_card_promises() -> None:
-    options = ["--second-labels", str(DATA / "second_labels.jsonl"), "--card", str(DATA / "README.md")]
-    result = runner.invoke(app, [str(DATA / "corpus"), *options])
+def test_second_labels_of_other_documents_do_not_count(tmp_path: Path) -> None:
+    document = Document.build("Jets struck.", [Sentence(0, 12, "Jets struck.", ("escalation",))], [], id="a")
+    path = tmp_path / "second.jsonl"
+    records = [{"id": name, "sentence": 0, "stances": ["escalation"], "spans": []} for name in ("a", "b")]
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    assert agreement([document], path)[0] == 1
+
+
+def test_our_text_keeps_what_its_card_promises() -> None:
+    result = runner.invoke(app, [str(DATA)])
     assert result.exit_code == 0, result.stderr
 
 
 def test_a_missed_limit_and_a_card_that_says_something_else_fail(tmp_path: Path) -> None:
-    card = tmp_path / "README.md"
-    card.write_text((DATA / "README.md").read_text())
-    for split in SPLITS:
-        documents = list(read_documents(DATA / "corpus" / f"{split}.jsonl"))
-        if split == "test":
-            documents.append(replace(documents[0], id="again"))
-        write_documents(documents, tmp_path / f"{split}.jsonl")
-    options = ["--second-labels", str(DATA / "second_labels.jsonl"), "--card", str(card)]
-    result = runner.invoke(app, [str(tmp_path), *options])
+    data = tmp_path / "data"
+    shutil.copytree(DATA, data, ignore=shutil.ignore_patterns("public"))
+    path = data / "news" / "test.jsonl"
+    documents = list(read_documents(path))
+    write_documents([*documents, replace(documents[0], id="again")], path)
+    result = runner.invoke(app, [str(data)])
     assert result.exit_code == 1
-    assert "5-gram Jaccard over 0.35" in result.stderr
-    assert "its figures are others; write them with --write" in result.stderr
-    runner.invoke(app, [str(tmp_path), *options, "--write"])
-    again = runner.invoke(app, [str(tmp_path), *options])
-    assert "its figures are others" not in again.stderr
+    assert "news: pairs of sentences with 5-gram Jaccard over 0.35" in result.stderr
+    assert "its figures of news are others; write them with --write" in result.stderr
+    assert "its figures of corpus are others" not in result.stderr
+    runner.invoke(app, [str(data), "--write"])
+    again = runner.invoke(app, [str(data)])
+    assert again.exit_code == 1
+    assert "are others" not in again.stderr
