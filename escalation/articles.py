@@ -23,6 +23,8 @@ def read_article(name: str | os.PathLike[str]) -> str:
         ArticleError: The file is missing, a directory, unreadable, or not UTF-8.
     """
     name = os.fspath(name)
+    if name == STANDARD_INPUT and sys.stdin is None:
+        raise ArticleError(f"{name}: standard input is closed")
     try:
         data = sys.stdin.buffer.read() if name == STANDARD_INPUT else Path(name).read_bytes()
     except OSError as error:

@@ -52,12 +52,15 @@ def score_intervals(
     spans = _f1(draws, np.array([_span_counts(*pair, entity_labels) for pair in pairs]))
     stance_counts = [_stance_counts(*pair, stances) for pair in pairs]
     stance_f1 = _f1(draws, np.array([counts for counts, _ in stance_counts]).reshape(len(pairs), len(stances), 3))
+    supported = np.array([[wanted > 0 for _, _, wanted in counts] for counts, _ in stance_counts]).any(axis=0)
     primary = draws @ np.array([counts for _, counts in stance_counts])
     return {
         "spans": dict(zip([*entity_labels, "micro"], _percentiles(spans), strict=True)),
         "stances": {
             **dict(zip(stances, _percentiles(stance_f1), strict=True)),
-            "macro_f1": _percentiles(stance_f1.mean(axis=1, keepdims=True))[0] if stances else [0.0, 0.0],
+            "macro_f1": (
+                _percentiles(stance_f1[:, supported].mean(axis=1, keepdims=True))[0] if supported.any() else [0.0, 0.0]
+            ),
             "primary_accuracy": _percentiles(primary[:, :1] / np.maximum(primary[:, 1:], 1))[0],
         },
     }

@@ -14,6 +14,7 @@ from escalation.document import Document
 from escalation.encoding import BoolArray, FloatArray
 from escalation.labels import LabelScheme, labels_in
 from escalation.model_folder import CONFIG_FILE, ModelFolder
+from escalation.report import labels_to_score
 from escalation.runtime import Runtime
 
 
@@ -35,7 +36,8 @@ class Outcomes(NamedTuple):
     Attributes:
         stance_logits: Logits of the stances of all sentences, shape ``(sentences, stances)``.
         stance_holds: Whether the sentence has the stance, shape ``(sentences, stances)``.
-        span_logits: For each entity label the logits of the scores of the spans that were found, shape ``(spans,)``.
+        span_logits: For each entity label that the documents carry the logits of the scores of the spans that were
+            found, shape ``(spans,)``.
         span_correct: For each entity label whether there is such a span, shape ``(spans,)``.
     """
 
@@ -59,11 +61,7 @@ def calibrate(folder: ModelFolder, runtime: Runtime, documents: Sequence[Documen
         ValueError: The documents carry none of the model's labels.
         OSError: The configuration cannot be written.
     """
-    labels, used = folder.labels, labels_in(documents)
-    if not {*labels.entity_labels, *labels.stances} & {*used.entity_labels, *used.stances}:
-        raise ValueError(
-            f"the documents carry none of the model's labels ({', '.join(labels.entity_labels + labels.stances)})"
-        )
+    labels_to_score(folder.labels, documents)
     fitted = fit(outcomes(folder, runtime, documents), folder.labels)
     path = folder.path / CONFIG_FILE
     config = json.loads(path.read_text(encoding="utf-8"))
@@ -80,7 +78,7 @@ def calibrate(folder: ModelFolder, runtime: Runtime, documents: Sequence[Documen
 def outcomes(folder: ModelFolder, runtime: Runtime, documents: Sequence[Document]) -> Outcomes:
     """Let a model read labelled documents, and compare its scores with the labels.
 
-    Where no document has a span, or none a stance, there is nothing to compare.
+    Where no document has a span of a label, or none a stance, there is nothing to compare.
 
     Args:
         folder: The model.
@@ -91,7 +89,7 @@ def outcomes(folder: ModelFolder, runtime: Runtime, documents: Sequence[Document
     encoder, decoder = folder.window_encoder(), folder.decoder(calibrated=False)
     logits: list[FloatArray] = []
     holds: list[list[bool]] = []
-    span_scores: dict[str, list[float]] = {label: [] for label in labels.entity_labels if used.entity_labels}
+    span_scores: dict[str, list[float]] = {label: [] for label in labels.entity_labels if label in used.entity_labels}
     span_correct: dict[str, list[bool]] = {label: [] for label in span_scores}
     for document in documents:
         block = encoder.encode(document.text, [(sentence.start, sentence.end) for sentence in document.sentences])
@@ -103,8 +101,9 @@ def outcomes(folder: ModelFolder, runtime: Runtime, documents: Sequence[Document
         gold = {(span.start, span.end, span.label) for span in document.spans}
         for sentence in decoder.decode(document.text, block, scores) if used.entity_labels else ():
             for span in sentence.spans:
-                span_scores[span.label].append(span.score or 0.0)
-                span_correct[span.label].append((span.start, span.end, span.label) in gold)
+                if span.label in span_scores:
+                    span_scores[span.label].append(span.score or 0.0)
+                    span_correct[span.label].append((span.start, span.end, span.label) in gold)
     return Outcomes(
         np.concatenate([np.empty((0, len(labels.stances)), dtype=np.float32), *logits]),
         np.array(holds, dtype=np.bool_).reshape(len(holds), len(labels.stances)),

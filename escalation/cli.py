@@ -18,10 +18,10 @@ import typer
 
 from escalation import __version__
 from escalation.articles import STANDARD_INPUT, ArticleError, read_article
-from escalation.corpus import replace_when_done, to_json_line
+from escalation.corpus import check_target, replace_when_done, to_json_line
 from escalation.document import Document
 from escalation.formats.base import ConversionWarning
-from escalation.labels import DEFAULT_ENTITY_LABELS, DEFAULT_STANCES
+from escalation.labels import DEFAULT_ENTITY_LABELS, DEFAULT_STANCES, LabelScheme, labels_in
 from escalation.model_folder import DEFAULT_MODEL
 from escalation.runtime import RuntimeName
 
@@ -86,6 +86,8 @@ def predict(
     failed: list[str] = []
     names: deque[str] = deque()
     with _one_line_errors():
+        if output is not None and any(name != STANDARD_INPUT and _is_same(output, name) for name in files):
+            _fail(f"{output}: one of the articles; name another file to write")
         predictor = load(model, device, runtime, threads=threads)
         with _opened(output) as file:
             write = _writer(output_format, file, to_file=output is not None)
@@ -122,14 +124,20 @@ def evaluate(
         from escalation.error_list import list_errors
         from escalation.evaluation import read_labelled
         from escalation.predictor import load
-        from escalation.report import full_report
+        from escalation.report import full_report, labels_to_score
 
+        for path in filter(None, (json_output, errors)):
+            check_target(path)
+        if plots is not None and plots.exists() and not plots.is_dir():
+            _fail(f"{plots}: a file; name a folder")
         documents = read_labelled(data)
         train = read_labelled(train_files) if train_files else []
         predictor = load(model, device, runtime, threads=threads)
+        labels = labels_to_score(predictor.decoder.labels, documents)
+        _warn_of_unknown_labels(predictor.decoder.labels, documents)
         texts = _with_progress([document.text for document in documents], "articles")
         predicted = list(predictor.stream(texts))
-        report = full_report(documents, predicted, predictor.decoder.labels, train=train, group_by=group_by)
+        report = full_report(documents, predicted, labels, train=train, group_by=group_by)
         console_for().print(render_report(report))
         if json_output is not None:
             with replace_when_done(json_output) as file:
@@ -137,7 +145,7 @@ def evaluate(
                 file.write("\n")
         if errors is not None:
             with replace_when_done(errors) as file:
-                file.writelines(f"{line}\n" for line in list_errors(documents, predicted))
+                file.writelines(f"{line}\n" for line in list_errors(documents, predicted, labels))
         if plots is not None:
             from escalation.plots import write_plots
 
@@ -163,9 +171,12 @@ def calibrate(
             _fail(f"{model}: not a folder; calibrate changes a model's config.json, so copy the model's folder first")
         folder = ModelFolder.open(model)
         scorer = load_runtime(folder, device=device, runtime=runtime, threads=threads)
-        fitted = calibrate_model(folder, scorer, read_labelled(data))
+        documents = read_labelled(data)
+        fitted = calibrate_model(folder, scorer, documents)
+        carried = labels_in(documents)
         for stance, threshold in fitted.thresholds.items():
-            typer.echo(f"{stance}: holds from a probability of {threshold:.2f}")
+            kept = "" if stance in carried.stances else ", as before: the documents have none"
+            typer.echo(f"{stance}: holds from a probability of {threshold:.2f}{kept}")
 
 
 @app.command()
@@ -277,6 +288,18 @@ def convert(
             for warning in caught:
                 if issubclass(warning.category, ConversionWarning):
                     typer.echo(f"warning: {warning.message}", err=True)
+
+
+def _is_same(path: Path, other: str) -> bool:
+    return path.exists() and Path(other).exists() and path.samefile(other)
+
+
+def _warn_of_unknown_labels(known: LabelScheme, documents: Iterable[Document]) -> None:
+    carried = labels_in(documents)
+    unknown = [name for name in carried.entity_labels if name not in known.entity_labels]
+    unknown += [name for name in carried.stances if name not in known.stances]
+    if unknown:
+        typer.echo(f"warning: the model does not know {', '.join(unknown)}; it is scored on its own labels", err=True)
 
 
 def _names(listed: str) -> tuple[str, ...] | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from escalation.document import Document
 from escalation.formats import FORMATS, ConversionWarning, Format, FormatError, Losses
 from escalation.formats.dataset import from_dataset, is_saved_dataset, load_splits, to_dataset_dict
-from escalation.labels import DEFAULT_STANCES
+from escalation.labels import DEFAULT_STANCES, names_of
 
 DATASETS = "datasets"
 FORMAT_NAMES = (*sorted(FORMATS), DATASETS)
@@ -49,6 +49,7 @@ def convert(
         OSError: A file cannot be read or written.
     """
     source, target = Path(source), Path(target)
+    stances = names_of(stances) or ()
     splits = read_splits(source, source_format, stances)
     losses = write_splits(splits, target, target_format or _format_by_name(target), stances)
     if losses:

@@ -47,10 +47,17 @@ def read_documents(path: str | os.PathLike[str]) -> Iterator[Document]:
                 yield Document.from_dict(json.loads(line.decode("utf-8-sig")))
             except UnicodeDecodeError as error:
                 raise CorpusError(f"{path}, line {number}: not UTF-8 at byte {error.start} of the line") from None
-            except json.JSONDecodeError as error:
-                raise CorpusError(f"{path}, line {number}: not JSON: {error.msg} at column {error.colno}") from None
             except DocumentError as error:
                 raise CorpusError(f"{path}, line {number}: {error}") from None
+            except (ValueError, RecursionError) as error:
+                raise CorpusError(f"{path}, line {number}: not JSON: {json_problem(error)}") from None
+
+
+def json_problem(error: ValueError | RecursionError) -> str:
+    """Say what is wrong with text that cannot be read as JSON."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at column {error.colno}"
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)
 
 
 def write_documents(documents: Iterable[Document], path: str | os.PathLike[str]) -> int:
@@ -75,12 +82,18 @@ def write_documents(documents: Iterable[Document], path: str | os.PathLike[str])
 def replace_when_done(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
     """Open a temporary text file beside ``path`` that takes its place on success and vanishes on failure.
 
+    A link is followed; a pipe or device is written to as it is.
+
     Raises:
         FileNotFoundError: The folder of ``path`` is missing.
+        IsADirectoryError: ``path`` is a folder.
     """
-    target = Path(path)
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"{target}: its folder is missing; make it first")
+    check_target(path)
+    target = Path(path).resolve()
+    if target.exists() and not target.is_file():
+        with target.open("w", encoding="utf-8", newline="\n") as device:
+            yield device
+        return
     with NamedTemporaryFile(
         "w", encoding="utf-8", newline="\n", dir=target.parent, prefix=f".{target.name}.", delete=False
     ) as file:
@@ -88,11 +101,26 @@ def replace_when_done(path: str | os.PathLike[str]) -> Iterator[IO[str]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
+            file.close()
+            umask = os.umask(0)
+            os.umask(umask)
+            Path(file.name).chmod(0o666 & ~umask)
+            Path(file.name).replace(target)
         except BaseException:
             file.close()
-            Path(file.name).unlink()
+            Path(file.name).unlink(missing_ok=True)
             raise
-    umask = os.umask(0)
-    os.umask(umask)
-    Path(file.name).chmod(0o666 & ~umask)
-    Path(file.name).replace(target)
+
+
+def check_target(path: str | os.PathLike[str]) -> None:
+    """Check that a file of that name could be written, before work is done for it.
+
+    Raises:
+        FileNotFoundError: The folder of ``path`` is missing.
+        IsADirectoryError: ``path`` is a folder.
+    """
+    target = Path(path)
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{target}: its folder is missing; make it first")
+    if target.is_dir():
+        raise IsADirectoryError(f"{target}: a folder; name a file")

@@ -53,7 +53,9 @@ def render_report(report: dict[str, Any]) -> RenderableType:
     Args:
         report: What :func:`~escalation.report.full_report` returned.
     """
-    errors = ", ".join(f"{kind} {found['error']:.3f}" for kind, found in report["calibration"].items())
+    errors = ", ".join(
+        f"{kind} {found['error']:.3f}" for kind, found in report["calibration"].items() if found["errors"]
+    )
     groups = list(group_rows(report))
     return Group(
         _score_table(score_rows(report)),

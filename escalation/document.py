@@ -329,6 +329,10 @@ def read_sentence(item: Any, index: int, text: str) -> Sentence:
     stances = _given(item, "stances", [])
     if not isinstance(stances, list) or not all(isinstance(stance, str) for stance in stances):
         raise DocumentError(f"{where}: 'stances' must be a list of strings, not {stances!r}")
+    if NO_STANCE in stances:
+        if len(stances) > 1:
+            raise DocumentError(f"{where}: 'stances' holds {NO_STANCE!r} beside others: {stances!r}")
+        stances = []
     if len(set(stances)) < len(stances):
         raise DocumentError(f"{where}: 'stances' names a stance twice: {stances!r}")
     scores, rationale = _given(item, "scores", {}), _given(item, "rationale", {})

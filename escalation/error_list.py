@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from escalation.document import Document, Sentence, Span
+from escalation.labels import LabelScheme
 from escalation.metrics import align_sentences
 
 
-def list_errors(gold: Sequence[Document], predicted: Sequence[Document]) -> Iterator[str]:
+def list_errors(gold: Sequence[Document], predicted: Sequence[Document], labels: LabelScheme) -> Iterator[str]:
     """Yield the lines of a list of all sentences that were read wrongly.
 
     A sentence stands with its spans as the labels have them, and below it what the model missed, made up or drew
@@ -17,11 +18,12 @@ def list_errors(gold: Sequence[Document], predicted: Sequence[Document]) -> Iter
     Args:
         gold: Labelled documents.
         predicted: Predictions for the same texts, in the same order.
+        labels: Labels that count (see :func:`~escalation.report.labels_to_score`).
     """
     wrong = total = 0
     lines: list[str] = []
     for item, prediction in zip(gold, predicted, strict=True):
-        entries = [list(_errors(*pair, prediction)) for pair in _pairs(item, prediction)]
+        entries = [list(_errors(*pair, prediction, labels)) for pair in _pairs(item, prediction)]
         total += len(entries)
         wrong += sum(map(bool, entries))
         if any(entries):
@@ -36,16 +38,16 @@ def _pairs(gold: Document, predicted: Document) -> Iterator[tuple[Sentence, Sent
     return zip(gold.sentences, align_sentences(gold.sentences, predicted.sentences), strict=True)
 
 
-def _errors(sentence: Sentence, found: Sentence | None, predicted: Document) -> Iterator[str]:
+def _errors(sentence: Sentence, found: Sentence | None, predicted: Document, labels: LabelScheme) -> Iterator[str]:
     wanted_spans = {(span.start, span.end, span.label): span for span in sentence.spans}
     found_spans = {
         (span.start, span.end, span.label): span
         for span in predicted.spans
-        if span.start < sentence.end and sentence.start < span.end
+        if span.start < sentence.end and sentence.start < span.end and labels.entity_labels
     }
     missed = [span for key, span in wanted_spans.items() if key not in found_spans]
     made_up = [span for key, span in found_spans.items() if key not in wanted_spans]
-    stances = found.stances if found else ()
+    stances = found.stances if found and labels.stances else ()
     if not missed and not made_up and set(stances) == set(sentence.stances) and stances[:1] == sentence.stances[:1]:
         return
     yield f"- {_marked(sentence)}"

@@ -10,7 +10,7 @@ from escalation.corpus import CorpusError, read_documents
 from escalation.document import Document
 from escalation.labels import LabelScheme, labels_in
 from escalation.predictor import Predictor
-from escalation.report import full_report
+from escalation.report import full_report, labels_to_score
 from escalation.sentences import with_sentences
 
 
@@ -28,10 +28,14 @@ def evaluate_predictor(
         train: The documents that the model was trained on, if names that it has seen are to be told from new ones.
 
     Returns:
-        The scores of :func:`~escalation.report.full_report`.
+        The scores of :func:`~escalation.report.full_report`, of the kinds of labels that the documents carry.
+
+    Raises:
+        ValueError: The documents carry none of the model's labels.
     """
+    labels = labels_to_score(predictor.decoder.labels, documents)
     predicted = list(predictor.stream(document.text for document in documents))
-    return full_report(documents, predicted, predictor.decoder.labels, train=train)
+    return full_report(documents, predicted, labels, train=train)
 
 
 def read_with_sentences(paths: Iterable[str | Path]) -> list[Document]:

@@ -70,6 +70,11 @@ class LabelScheme:
         return [float(stance in stances) for stance in self.stances]
 
 
+def names_of(names: str | Sequence[str] | None) -> tuple[str, ...] | None:
+    """Return names as a tuple; one string is one name, not its letters. None stays None."""
+    return (names,) if isinstance(names, str) else None if names is None else tuple(names)
+
+
 def labels_in(documents: Iterable[Document]) -> LabelScheme:
     """Return the labels that documents carry: the default ones in their usual order, then others by name."""
     entities: set[str] = set()

@@ -50,7 +50,7 @@ class SpanScores(Metric):
 
 
 class StanceScores(Metric):
-    """Precision, recall and F1 of each stance, their macro mean, and accuracy of the primary stance.
+    """Precision, recall and F1 of each stance, the macro mean of those in the references, and primary accuracy.
 
     A prediction or reference is the list of one sentence's stances, the primary one first.
     """
@@ -69,7 +69,8 @@ class StanceScores(Metric):
             label: _binary_scores([label in row for row in references], [label in row for row in predictions])
             for label in labels
         }
-        scores["macro_f1"] = float(np.mean([scores[label]["f1"] for label in labels])) if labels else 0.0
+        supported = [scores[label]["f1"] for label in labels if scores[label]["support"]]
+        scores["macro_f1"] = float(np.mean(supported)) if supported else 0.0
         primary_gold, primary_predicted = ([primary_stance(row) for row in rows] for rows in (references, predictions))
         scores["primary_accuracy"] = float(accuracy_score(primary_gold, primary_predicted)) if references else 0.0
         scores["primary_macro_f1"] = (

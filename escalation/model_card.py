@@ -36,7 +36,7 @@ def write_model_card(
         recipe: What was trained, its labels included.
         encoder: Name of the pretrained encoder.
         metrics: What ``metrics.json`` holds.
-        documents: The documents of the splits ``train``, ``dev`` and, where there are any, ``test``.
+        documents: The documents of the splits ``train`` and ``dev``, and of each test file by its name.
     """
     arguments = recipe.training_arguments()
     base_model = recipe.base_model or encoder
@@ -51,7 +51,6 @@ def write_model_card(
         eval_results=list(_results(metrics)),
     )
     exact = {row.name: row.value for row in score_rows(metrics["raw_text_float32"])}
-    test = metrics.get("test")
     hours = metrics["training_seconds"] / 3600
     cores = min(torch.get_num_threads(), os.cpu_count() or 1)
     card = ModelCard.from_template(
@@ -83,9 +82,15 @@ def write_model_card(
         dev_rows=[(*_cells(row), _figure(exact[row.name])) for row in score_rows(metrics["raw_text"])],
         dev_spans=[_cells(row) for row in span_rows(metrics["raw_text"])],
         dev_groups=[_group_cells(row) for row in group_rows(metrics["raw_text"])],
-        test_rows=[_cells(row) for row in score_rows(test)] if test else [],
-        test_spans=[_cells(row) for row in span_rows(test)] if test else [],
-        test_groups=[_group_cells(row) for row in group_rows(test)] if test else [],
+        tests=[
+            (
+                name,
+                [_cells(row) for row in score_rows(test)],
+                [_cells(row) for row in span_rows(test)],
+                [_group_cells(row) for row in group_rows(test)],
+            )
+            for name, test in metrics["tests"].items()
+        ],
         calibration={
             kind: (found["error"], metrics["uncalibrated"]["calibration"][kind]["error"])
             for kind, found in metrics["raw_text"]["calibration"].items()
@@ -133,12 +138,14 @@ def _group_cells(row: GroupRow) -> tuple[str, ...]:
 def _results(metrics: dict[str, Any]) -> Iterator[EvalResult]:
     """Yield the main scores as the Hub's model index has them."""
     span_names = {*metrics["raw_text"]["spans"], "all spans"}
-    for split, key in (("dev", "raw_text"), ("test", "test")):
-        for row in score_rows(metrics[key]) if key in metrics else ():
+    scored = [("dev", "dev documents", metrics["raw_text"])]
+    scored += [("test", name, scores) for name, scores in metrics["tests"].items()]
+    for split, name, scores in scored:
+        for row in score_rows(scores):
             yield EvalResult(
                 task_type="token-classification" if row.name in span_names else "text-classification",
                 dataset_type="news",
-                dataset_name=f"{split} documents",
+                dataset_name=name,
                 dataset_split=split,
                 metric_type="accuracy" if "accuracy" in row.name else "f1",
                 metric_name=row.name if "accuracy" in row.name or "F1" in row.name else f"{row.name} F1",

@@ -115,7 +115,7 @@ class ModelFolder:
             raise ModelFolderError(f"{path}: expected {ONNX_FILE} or {WEIGHTS_FILE}, found neither")
         try:
             return cls(path, **_settings(config))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelFolderError(f"{config_path}: missing or wrong setting: {error}") from None
 
 
@@ -127,6 +127,9 @@ def is_shipped(name: str) -> bool:
 def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
     labels = LabelScheme(tuple(config["entity_labels"]), tuple(config["stances"]))
     thresholds = {stance: float(config["stance_thresholds"][stance]) for stance in labels.stances}
+    for stance, threshold in thresholds.items():
+        if not 0.0 <= threshold <= 1.0:
+            raise ValueError(f"the threshold of {stance} must be from 0 to 1, not {threshold:g}")
     return {
         "labels": labels,
         "thresholds": thresholds,
@@ -139,6 +142,8 @@ def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _find(model: str | os.PathLike[str]) -> Path:
     name = os.fspath(model)
+    if not name:
+        raise ModelFolderError("the model's name is empty")
     if is_shipped(name):
         return SHIPPED / name
     if Path(name).is_dir():

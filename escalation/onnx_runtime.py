@@ -47,11 +47,14 @@ class OnnxRuntime:
 
     Raises:
         ModelFolderError: The file is cut short or not the graph of such a model.
+        ValueError: ``threads`` is no number above 0.
     """
 
     tokens_at_once = 16_384
 
     def __init__(self, path: Path, labels: LabelScheme, threads: int | None = None) -> None:
+        if threads is not None and (not isinstance(threads, int) or threads < 1):
+            raise ValueError(f"threads must be a whole number above 0, or None for all cores, not {threads!r}")
         self.threads = threads or _cores()
         self._path = path
         inputs = {item.name for item in self._one_thread.get_inputs()}

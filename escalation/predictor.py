@@ -105,8 +105,6 @@ class Predictor:
         """
         if isinstance(texts, Article):
             return next(self.stream([texts]))
-        if isinstance(texts, bytes | bytearray | memoryview | Mapping) or not isinstance(texts, Iterable):
-            raise TypeError(f"expected a str or an iterable of str, got {_kind(texts)}")
         return list(self.stream(texts))
 
     def stream(self, texts: Iterable[Article]) -> Iterator[Document]:
@@ -122,6 +120,13 @@ class Predictor:
             TypeError: A text is not a ``str``; the documents before it are yielded first, as they are where the
                 iterable raises an error of its own.
         """
+        if isinstance(texts, Article):
+            raise TypeError("expected an iterable of texts, got one; predict() reads a single one")
+        if isinstance(texts, bytes | bytearray | memoryview | Mapping) or not isinstance(texts, Iterable):
+            raise TypeError(f"expected a str or an iterable of str, got {_kind(texts)}")
+        return self._stream(texts)
+
+    def _stream(self, texts: Iterable[Article]) -> Iterator[Document]:
         failures: list[Exception] = []
         in_flight: deque[tuple[_Batch, Callable[[], FloatArray]]] = deque()
         scoring = ThreadPoolExecutor(_BATCHES_IN_FLIGHT)
@@ -179,11 +184,32 @@ def _parts(texts: Iterable[Article]) -> Iterator[_Part]:
         if not isinstance(article, Article):
             raise TypeError(f"texts[{position}] must be a str, not {_kind(article)}")
         work = _Work(Document(article) if isinstance(article, str) else article)
-        given = [(sentence.start, sentence.end) for sentence in work.given.sentences]
+        given = _given_bounds(work.given, position)
         bounds = given or split_sentences(work.given.text)
         for first in range(0, max(len(bounds), 1), _SENTENCES_IN_PART):
             last = first + _SENTENCES_IN_PART
             yield _Part(work, bounds[first:last], is_last=last >= len(bounds))
+
+
+def _given_bounds(document: Document, position: int) -> list[tuple[int, int]]:
+    """Return the borders of the sentences that a document has.
+
+    Raises:
+        TypeError: Its text is not a ``str``.
+        ValueError: Sentences are empty, overlap, are out of order or lie outside the text.
+    """
+    if not isinstance(document.text, str):
+        raise TypeError(f"texts[{position}]: the document's text must be a str, not {_kind(document.text)}")
+    bounds = [(sentence.start, sentence.end) for sentence in document.sentences]
+    last = 0
+    for start, end in bounds:
+        if not last <= start < end <= len(document.text):
+            raise ValueError(
+                f"texts[{position}]: the sentence {start}:{end} is empty, overlaps the one before or precedes it, or "
+                f"lies outside the text of {len(document.text)} characters"
+            )
+        last = end
+    return bounds
 
 
 def _until_failure(parts: Iterator[_Part], failures: list[Exception]) -> Iterator[_Part]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -13,6 +14,10 @@ import yaml
 from transformers import TrainingArguments
 
 CHECKPOINTS = "checkpoints"
+
+
+_NOT_FOR_RECIPES = {"output_dir", "label_names", "remove_unused_columns"}
+_SMALLEST_BLOCK = 16
 
 
 class RecipeError(ValueError):
@@ -125,6 +130,10 @@ class Recipe:
             "report_to": "none",
             "logging_strategy": "epoch",
         }
+        for key in _NOT_FOR_RECIPES & self.trainer.keys():
+            raise RecipeError(f"'trainer.{key}' is not for recipes to set")
+        for key, value in self.trainer.items():
+            _check_trainer_value(key, value)
         try:
             return TrainingArguments(**(common | self.trainer))
         except (TypeError, ValueError) as error:
@@ -166,6 +175,15 @@ def load_recipe(path: str | Path, settings: Sequence[str] = (), **overrides: Any
         recipe = _parse(record)
         if recipe.quantization_aware and (recipe.quantization_block is not None or not recipe.quantize):
             raise RecipeError("'quantization_aware' is for graphs with 8-bit weights, and none in blocks")
+        block = recipe.quantization_block
+        if block is not None and (block < _SMALLEST_BLOCK or block & (block - 1)):
+            raise RecipeError(f"'quantization_block' must be a power of two from {_SMALLEST_BLOCK}, not {block}")
+        for key in ("tag_loss_weight", "head_learning_rate", "head_dropout"):
+            if getattr(recipe, key) < 0.0:
+                raise RecipeError(f"{key!r} must not be below 0, but it is {getattr(recipe, key):g}")
+        for key in ("labelled_repeats", "window_tokens"):
+            if getattr(recipe, key) < 1:
+                raise RecipeError(f"{key!r} must be above 0, but it is {getattr(recipe, key)}")
         if not 0.0 <= recipe.starting_weight <= 1.0:
             raise RecipeError(f"'starting_weight' must be from 0 to 1, not {recipe.starting_weight:g}")
         if not 0.0 < recipe.layer_decay <= 1.0:
@@ -175,6 +193,20 @@ def load_recipe(path: str | Path, settings: Sequence[str] = (), **overrides: Any
         return recipe
     except RecipeError as error:
         raise RecipeError(f"{path}: {error}") from None
+
+
+def _check_trainer_value(key: str, value: Any) -> None:
+    """Refuse a value that is no number, or no word, where transformers' own default is one: it would fail late."""
+    defaults = {item.name: item.default for item in fields(TrainingArguments)}
+    default = defaults.get(key)
+    if isinstance(default, bool) or not isinstance(default, int | float):
+        is_right = not (key.endswith("_strategy") and isinstance(value, bool))
+        kind = 'a word in quotes, such as "no"'
+    else:
+        is_right = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        kind = "a number"
+    if not is_right:
+        raise RecipeError(f"'trainer.{key}' must be {kind}, not {value!r}")
 
 
 def _set(record: dict[str, Any], setting: str) -> None:
@@ -221,7 +253,7 @@ def _convert(key: str, value: Any, kind: str) -> Any:
         if isinstance(value, list | tuple) and all(type(item) is int for item in value):
             return list(value)
     elif kind == "float":
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
             return float(value)
     elif kind == "dict[str, Any]":
         if isinstance(value, Mapping):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+KINDS = ("spans", "stances")
+
 
 class ScoreRow(NamedTuple):
     """One line of a table of scores.
@@ -34,26 +36,31 @@ class GroupRow(NamedTuple):
         sentences: Number of sentences.
         span_f1: F1 of the spans of each label; None for a label that the documents do not have.
         macro_f1: Mean F1 of the stances that the documents have.
-        primary_accuracy: Share of sentences whose primary stance is right.
+        primary_accuracy: Share of sentences whose primary stance is right; None where stances were not scored.
     """
 
     name: str
     sentences: int
     span_f1: dict[str, float | None]
     macro_f1: float | None
-    primary_accuracy: float
+    primary_accuracy: float | None
 
 
 def score_rows(scores: dict[str, Any]) -> Iterator[ScoreRow]:
     """Yield the main scores: each span label, all spans, each stance, and the stances together.
 
+    Of a kind of labels that was not scored there are no rows.
+
     Args:
         scores: What :func:`~escalation.report.full_report` or :func:`~escalation.metrics.score_documents` returned.
     """
     intervals = scores.get("intervals", {})
-    for kind in ("spans", "stances"):
+    scored = {
+        kind: any(isinstance(value, dict) for name, value in scores[kind].items() if name != "micro") for kind in KINDS
+    }
+    for kind in KINDS:
         for name, value in scores[kind].items():
-            if isinstance(value, dict):
+            if isinstance(value, dict) and scored[kind]:
                 interval = intervals.get(kind, {}).get(name)
                 yield _row("all spans" if name == "micro" else name, value, interval)
     for name, key in (
@@ -61,8 +68,9 @@ def score_rows(scores: dict[str, Any]) -> Iterator[ScoreRow]:
         ("primary stance accuracy", "primary_accuracy"),
         ("primary stance macro-F1", "primary_macro_f1"),
     ):
-        interval = intervals.get("stances", {}).get(key)
-        yield ScoreRow(name, None, None, scores["stances"][key], _ends(interval), scores["sentences"])
+        if scored["stances"]:
+            interval = intervals.get("stances", {}).get(key)
+            yield ScoreRow(name, None, None, scores["stances"][key], _ends(interval), scores["sentences"])
 
 
 def span_rows(report: dict[str, Any]) -> Iterator[ScoreRow]:
@@ -84,7 +92,7 @@ def group_rows(report: dict[str, Any]) -> Iterator[GroupRow]:
         report: What :func:`~escalation.report.full_report` returned.
     """
     for name, scores in report["groups"].items():
-        stances = [value["f1"] for value in scores["stances"].values() if isinstance(value, dict) and value["support"]]
+        stances = [value for value in scores["stances"].values() if isinstance(value, dict)]
         yield GroupRow(
             name or "(none)",
             scores["sentences"],
@@ -93,8 +101,8 @@ def group_rows(report: dict[str, Any]) -> Iterator[GroupRow]:
                 for label, value in scores["spans"].items()
                 if label != "micro"
             },
-            sum(stances) / len(stances) if stances else None,
-            scores["stances"]["primary_accuracy"],
+            scores["stances"]["macro_f1"] if any(value["support"] for value in stances) else None,
+            scores["stances"]["primary_accuracy"] if stances else None,
         )
 
 

@@ -101,7 +101,7 @@ def train_model(recipe: Recipe, *, resume: bool = False) -> dict[str, Any] | Non
         What ``metrics.json`` holds: scores on the dev documents with gold sentence borders in float32 or bfloat16
         (``gold_sentences``), from raw text with the exported graph (``raw_text``), before it was calibrated
         (``uncalibrated``) and with the weights that it was made from (``raw_text_float32``), the exported graph's
-        scores on the test documents if there are any (``test``), the ``thresholds`` of the stances, and the training
+        scores on each file of test documents (``tests``), the ``thresholds`` of the stances, and the training
         time in seconds, that of a finished run that is resumed included. None in all processes but the first.
 
     Raises:
@@ -120,7 +120,7 @@ def train_model(recipe: Recipe, *, resume: bool = False) -> dict[str, Any] | Non
         )
     _refuse_bad_data(recipe)
     train_documents, dev_documents = read_labelled(recipe.train), read_labelled(recipe.dev)
-    test_documents = read_labelled(recipe.test) if recipe.test else []
+    tests = {_name_of(path): read_labelled([path]) for path in recipe.test}
     labels = _labels(recipe, train_documents)
     recipe = replace(recipe, entity_labels=list(labels.entity_labels), stances=list(labels.stances))
     model, tokenizer = starting_point(recipe, labels)
@@ -176,14 +176,14 @@ def train_model(recipe: Recipe, *, resume: bool = False) -> dict[str, Any] | Non
         "gold_sentences": score_predictions(dev_encoded, encoder, folder.decoder(), predictions),
         "raw_text": evaluate_predictor(predictor, dev_documents, train=train_documents),
         "uncalibrated": uncalibrated,
-        **({"test": evaluate_predictor(predictor, test_documents, train=train_documents)} if test_documents else {}),
+        "tests": {name: evaluate_predictor(predictor, held, train=train_documents) for name, held in tests.items()},
         "raw_text_float32": evaluate_predictor(
             Predictor(TorchRuntime(model, tokenizer.pad_token_id, "cpu"), encoder, folder.decoder()), dev_documents
         ),
     }
     (output / METRICS_FILE).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     encoder_name = model.config.encoder.name_or_path
-    documents = {"train": train_documents, "dev": dev_documents, "test": test_documents}
+    documents = {"train": train_documents, "dev": dev_documents, **tests}
     write_model_card(output / CARD_FILE, recipe, encoder_name, metrics, documents)
     return metrics
 
@@ -194,6 +194,11 @@ def _refuse_bad_data(recipe: Recipe) -> None:
     if errors:
         more = [f"and {len(errors) - _ERRORS_SHOWN} more errors"] if len(errors) > _ERRORS_SHOWN else []
         raise CorpusError("\n".join([*map(str, errors[:_ERRORS_SHOWN]), *more]))
+
+
+def _name_of(path: str) -> str:
+    """Return what a file is called in metrics and card: its path, but nothing of this machine above its folder."""
+    return "/".join(Path(path).parts[-2:]) if Path(path).is_absolute() else Path(path).as_posix()
 
 
 def _labels(recipe: Recipe, documents: Sequence[Document]) -> LabelScheme:

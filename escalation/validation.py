@@ -11,8 +11,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
+from escalation.corpus import json_problem
 from escalation.document import Document, DocumentError, Sentence, Span, read_sentence, read_span
-from escalation.labels import DEFAULT_ENTITY_LABELS, DEFAULT_STANCES
+from escalation.labels import DEFAULT_ENTITY_LABELS, DEFAULT_STANCES, names_of
 from escalation.sentences import uncovered_text
 
 FEW = 20
@@ -90,9 +91,11 @@ def validate(
     Raises:
         OSError: A file cannot be read.
     """
+    if isinstance(splits, str | os.PathLike):
+        splits = [splits]
     by_split = splits if isinstance(splits, Mapping) else {os.fspath(path): [path] for path in splits}
     result = Validation()
-    check = _Check(result, entity_labels, stances)
+    check = _Check(result, names_of(entity_labels), names_of(stances))
     for split, paths in by_split.items():
         labels: Counter[str] = Counter()
         for path in paths:
@@ -177,8 +180,8 @@ class _Check:
             record = json.loads(line.decode("utf-8-sig"))
         except UnicodeDecodeError as error:
             self._add(place, f"not UTF-8 at byte {error.start} of the line")
-        except json.JSONDecodeError as error:
-            self._add(place, f"not JSON: {error.msg} at column {error.colno}")
+        except (ValueError, RecursionError) as error:
+            self._add(place, f"not JSON: {json_problem(error)}")
         else:
             if isinstance(record, dict):
                 return record
@@ -236,14 +239,22 @@ class _Check:
 
     def _check_labels(self, sentences: Sequence[Sentence], spans: Sequence[Span], place: _Place) -> None:
         for kind, option, known, held in (
-            ("label", "entity-labels", self.entity_labels, {span.label for span in spans}),
-            ("stance", "stances", self.stances, {stance for sentence in sentences for stance in sentence.stances}),
+            (
+                "label",
+                "--entity-labels any, or entity_labels in a recipe",
+                self.entity_labels,
+                {span.label for span in spans},
+            ),
+            (
+                "stance",
+                "--stances any, or stances in a recipe",
+                self.stances,
+                {stance for sentence in sentences for stance in sentence.stances},
+            ),
         ):
             for name in sorted(held - set(known)) if known is not None else ():
-                listed = ", ".join(known or ())
-                self._add(
-                    place, f"unknown {kind} {name!r}; known are {listed} (for labels of your own: --{option} any)"
-                )
+                known_ones = f"known are {', '.join(known)}" if known else "none is known"
+                self._add(place, f"unknown {kind} {name!r}; {known_ones} (for labels of your own: {option})")
 
     def _check_edges(self, span: Span, text: str, place: _Place) -> None:
         where = f"span {span.start}:{span.end} ({span.text!r})"

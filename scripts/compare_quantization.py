@@ -18,6 +18,7 @@ import typer
 
 from escalation.evaluation import read_labelled
 from escalation.export import to_onnx
+from escalation.labels import LabelScheme
 from escalation.metrics import score_documents
 from escalation.model_folder import ModelFolder
 from escalation.onnx_runtime import OnnxRuntime
@@ -36,9 +37,10 @@ WAYS: dict[str, dict[str, Any] | None] = {
 }
 
 
-def figures(scores: dict[str, Any]) -> list[str]:
-    """Return the main scores."""
-    values = [scores["spans"][label]["f1"] for label in ("WEAPON", "ACTOR")]
+def figures(scores: dict[str, Any], labels: LabelScheme) -> list[str]:
+    """Return the F1 of each label, and the main scores of stances."""
+    values = [scores["spans"][label]["f1"] for label in labels.entity_labels]
+    values += [scores["stances"][stance]["f1"] for stance in labels.stances]
     values += [scores["stances"][key] for key in ("macro_f1", "primary_accuracy")]
     return [f"{value:.3f}" for value in values]
 
@@ -46,6 +48,7 @@ def figures(scores: dict[str, Any]) -> list[str]:
 def main(
     model: Annotated[Path, typer.Argument(help="Model folder with safetensors weights.")],
     data: Annotated[list[Path], typer.Argument(help="Labelled documents, a file a set of columns.")],
+    ways: Annotated[list[str] | None, typer.Option("--way", help="Only ways whose names contain this.")] = None,
     rounds: Annotated[int, typer.Option(help="Rounds of timing.")] = 3,
     threads: Annotated[int | None, typer.Option(help="CPU threads.")] = None,
 ) -> None:
@@ -54,25 +57,28 @@ def main(
     graph = to_onnx(TorchRuntime.load(folder, "cpu").model)
     files = [read_labelled([path]) for path in data]
     texts = [document.text for documents in files for document in documents]
-    columns = [f"{path.stem}: WEAPON | ACTOR | stance macro-F1 | primary accuracy" for path in data]
+    labels = folder.labels
+    names = [*labels.entity_labels, *labels.stances, "stance macro-F1", "primary accuracy"]
+    columns = [f"{path.stem}: {' | '.join(names)}" for path in data]
     typer.echo(f"| | MB | {' | '.join(columns)} | time |")
-    typer.echo(f"|{' --- |' * (3 + 4 * len(data))}")
+    typer.echo(f"|{' --- |' * (3 + len(names) * len(data))}")
     predictors: dict[str, Predictor] = {}
     sizes: dict[str, float] = {}
     with TemporaryDirectory() as work:
         for name, settings in WAYS.items():
+            if name != "float32" and ways and not any(way in name for way in ways):
+                continue
             path = Path(work, "model.onnx")
             onnx.save(graph if settings is None else quantize(graph, **settings), path)
             sizes[name] = path.stat().st_size / 1e6
             runtime = OnnxRuntime(path, folder.labels, threads)
             predictors[name] = Predictor(runtime, folder.window_encoder(), folder.decoder())
-    seconds: dict[str, list[float]] = {name: [] for name in WAYS}
+    seconds: dict[str, list[float]] = {name: [] for name in predictors}
     for _ in range(rounds):
         for name, predictor in predictors.items():
             started = time.perf_counter()
             predictor.predict(texts)
             seconds[name].append(time.perf_counter() - started)
-    labels = folder.labels
     for name, predictor in predictors.items():
         cells = [
             figure
@@ -83,7 +89,8 @@ def main(
                     predictor.predict([document.text for document in documents]),
                     labels.entity_labels,
                     labels.stances,
-                )
+                ),
+                labels,
             )
         ]
         relative = median(seconds[name]) / median(seconds["float32"])

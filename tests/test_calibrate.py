@@ -53,3 +53,13 @@ def test_outcomes_are_those_of_the_labels(folder: ModelFolder, predictor: Predic
     gold = sum(len(document.labelled("ACTOR")) for document in documents)
     assert 0 < found.span_correct["ACTOR"].sum() <= gold
     assert np.isfinite(found.span_logits["ACTOR"]).all()
+
+
+def test_a_span_label_that_the_documents_lack_keeps_its_calibration(folder: ModelFolder, predictor: Predictor) -> None:
+    actors = [
+        Document.build(document.text, document.sentences, document.labelled("ACTOR"))
+        for document in labelled_articles()
+    ]
+    fitted = calibrate(folder, predictor.runtime, actors)
+    assert fitted.calibration.spans["WEAPON"] == folder.calibration.spans["WEAPON"]
+    assert fitted.calibration.spans["ACTOR"] != folder.calibration.spans["ACTOR"]

@@ -96,6 +96,48 @@ def test_evaluate_lists_errors_draws_plots_and_tells_new_names(tmp_path: Path, l
     assert {path.name for path in plots.iterdir()} == {"confusion.png", "reliability.png"}
 
 
+def test_what_cannot_be_written_is_told_before_the_work(tmp_path: Path, labelled_file: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    for options, message in (
+        (["--json", str(tmp_path / "folder")], "folder: a folder"),
+        (["--errors", str(tmp_path / "nowhere" / "errors.md")], "its folder is missing"),
+        (["--plots", str(tmp_path / "file")], "file: a file; name a folder"),
+    ):
+        result = runner.invoke(app, ["evaluate", "tiny", str(labelled_file), *options])
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert message in result.stderr
+    article = tmp_path / "article.txt"
+    article.write_text("Rebels fired mortars.")
+    result = runner.invoke(app, ["predict", str(article), "--output", str(article)])
+    assert result.exit_code == 2
+    assert "one of the articles" in result.stderr
+    assert article.read_text() == "Rebels fired mortars."
+
+
+def test_evaluate_scores_what_is_labelled_alone(tmp_path: Path) -> None:
+    errors = tmp_path / "errors.md"
+    path = tmp_path / "labelled.jsonl"
+    text = "Rebels fired mortars."
+    span = {"start": 0, "end": 6, "label": "ACTOR"}
+    sentence = {"start": 0, "end": 21, "stances": ["escalation", "harm"]}
+    for record, shown, not_shown in (
+        ({"spans": [span]}, "ACTOR", "macro-F1"),
+        ({"sentences": [sentence]}, "stance macro-F1", "ACTOR"),
+    ):
+        path.write_text(json.dumps({"id": "a", "text": text} | record) + "\n")
+        result = runner.invoke(app, ["evaluate", "tiny", str(path), "--errors", str(errors)])
+        assert result.exit_code == 0
+        assert shown in result.stdout
+        assert not_shown not in result.stdout
+        assert ("the model does not know harm" in result.stderr) == ("sentences" in record)
+    assert "wrongly found" not in errors.read_text()
+    path.write_text(json.dumps({"text": text, "spans": [span | {"label": "TOLL"}]}) + "\n")
+    result = runner.invoke(app, ["evaluate", "tiny", str(path)])
+    assert result.exit_code == 2
+    assert "none of the model's labels (WEAPON, ACTOR, escalation, retaliation, diplomacy)" in result.stderr
+
+
 def test_calibrate_leaves_shipped_models_alone(labelled_file: Path) -> None:
     before = (SHIPPED / "small" / "config.json").read_bytes()
     result = runner.invoke(app, ["calibrate", "small", str(labelled_file)])

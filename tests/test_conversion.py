@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,15 @@ def test_a_folder_of_text_files_in_columns(tmp_path: Path) -> None:
     (folder / "train.conll").write_text("train B-ORG\n")
     with pytest.raises(FormatError, match="two files of one name"):
         convert(folder, tmp_path / "other", target_format="jsonl")
+
+
+def test_further_fields_called_labels_do_not_make_another_format(tmp_path: Path) -> None:
+    path, target = tmp_path / "documents.jsonl", tmp_path / "again.jsonl"
+    record = {"id": "a", "text": "Jets flew.", "labels": ["war"], "entities": [], "sentences": [], "spans": []}
+    record["spans"] = [{"start": 0, "end": 4, "label": "WEAPON"}]
+    path.write_text(json.dumps(record) + "\n")
+    assert detect_format(path) == "jsonl"
+    convert(path, target)
+    [document] = read_documents(target)
+    assert [span.text for span in document.spans] == ["Jets"]
+    assert document.meta["labels"] == ["war"]

@@ -1,4 +1,6 @@
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -59,3 +61,38 @@ def test_an_interrupted_write_leaves_the_old_file_alone(tmp_path: Path) -> None:
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"nowhere/documents\.jsonl: its folder is missing"):
         write_documents([], tmp_path / "nowhere" / "documents.jsonl")
+
+
+def test_a_folder_in_the_place_of_the_file_is_named_and_nothing_left_behind(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(IsADirectoryError, match="taken: a folder"):
+        write_documents([], tmp_path / "taken")
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+def test_links_are_followed(tmp_path: Path) -> None:
+    target, link = tmp_path / "target.jsonl", tmp_path / "link.jsonl"
+    target.touch()
+    link.symlink_to(target)
+    write_documents(labelled_articles(), link)
+    assert link.is_symlink()
+    assert list(read_documents(target)) == labelled_articles()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_pipes_are_written_to(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as pool:
+        read = pool.submit(pipe.read_text)
+        write_documents(labelled_articles(), pipe)
+        assert len(read.result().splitlines()) == len(labelled_articles())
+    assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize("line", ["[" * 100_000, '{"text": ' + "9" * 5_000 + "}"])
+def test_json_that_is_too_much_is_named(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "documents.jsonl"
+    path.write_text(line + "\n")
+    with pytest.raises(CorpusError, match="line 1: not JSON"):
+        list(read_documents(path))

@@ -70,6 +70,7 @@ def test_documents_are_values() -> None:
         ({"sentences": [{"start": 0, "end": 999}]}, "sentence 0: 0:999 is empty or outside the text"),
         ({"sentences": [{"start": 0, "end": 47}, {"start": 40, "end": 50}]}, "sentence 40:50 overlaps"),
         ({"sentences": [{"start": 0, "end": 47, "stances": ["a", "a"]}]}, "names a stance twice"),
+        ({"sentences": [{"start": 0, "end": 47, "stances": ["none", "a"]}]}, "holds 'none' beside others"),
         ({"sentences": [{"start": 0, "end": 47, "stances": "escalation"}]}, "must be a list of strings"),
         ({"spans": [{"start": 3, "end": 3, "label": "ACTOR"}]}, "span 0: 3:3 is empty"),
         ({"spans": [{"start": -3, "end": 3, "label": "ACTOR"}]}, "span 0: -3:3"),
@@ -88,6 +89,14 @@ def test_broken_records_are_refused_by_name(change: dict[str, Any], message: str
 @pytest.mark.parametrize("missing", [{}, {"sentences": None, "spans": None}])
 def test_sentences_and_spans_may_be_left_out(missing: dict[str, Any]) -> None:
     assert Document.from_dict({"text": "Moscow"} | missing) == Document("Moscow")
+
+
+def test_the_name_of_no_stance_is_no_stance() -> None:
+    [sentence] = Document.from_dict(
+        {"text": "It rained.", "sentences": [{"start": 0, "end": 10, "stances": ["none"]}]}
+    ).sentences
+    assert sentence.stances == ()
+    assert sentence.stance == "none"
 
 
 def test_build_checks_the_text_of_spans() -> None:

@@ -1,6 +1,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,6 +83,26 @@ def test_a_missing_setting_is_named(folder: Path) -> None:
         load(folder)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"encoder": 5}, "missing or wrong setting"),
+        ({"stance_thresholds": {"escalation": 5, "retaliation": 0.5, "diplomacy": 0.5}}, "threshold of escalation"),
+    ],
+)
+def test_wrong_settings_are_named(folder: Path, change: dict[str, Any], message: str) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | change))
+    with pytest.raises(ModelFolderError, match=message):
+        load(folder)
+
+
+@pytest.mark.parametrize("threads", [0, -1, "2"])
+def test_threads_are_a_number_above_none(folder: Path, threads: Any) -> None:
+    with pytest.raises(ValueError, match="threads must be a whole number above 0"):
+        load(folder, threads=threads)
+
+
 def test_a_graph_with_other_labels_is_refused(folder: Path) -> None:
     config = json.loads((folder / "config.json").read_text())
     config["entity_labels"] = ["WEAPON"]
@@ -95,6 +116,8 @@ def test_what_is_no_model_is_said_plainly(tmp_path: Path) -> None:
         ModelFolderError, match=r"neither a shipped model \(medium, small, tiny\) nor a folder nor a Hub id"
     ):
         load("enormous")
+    with pytest.raises(ModelFolderError, match="name is empty"):
+        load("")
     with pytest.raises(ModelFolderError, match=r"config\.json: missing"):
         load(tmp_path)
     file = tmp_path / "file"

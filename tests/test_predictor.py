@@ -102,6 +102,22 @@ def test_what_is_not_text_is_named_by_type_and_position(predictor: Predictor, wr
         predictor.predict(["a", "b", wrong, "c"])
 
 
+def test_one_text_is_no_stream(predictor: Predictor) -> None:
+    with pytest.raises(TypeError, match=r"got one; predict\(\) reads a single one"):
+        predictor.stream("Rebels fired mortars.")
+    with pytest.raises(TypeError, match="got NoneType"):
+        predictor.stream(None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("bounds", [[(0, 50)], [(-1, 3)], [(3, 3)], [(4, 7), (0, 4)], [(0, 5), (4, 7)]])
+def test_documents_with_impossible_sentences_are_refused(predictor: Predictor, bounds: list[tuple[int, int]]) -> None:
+    sentences = tuple(Sentence(start, end, "x") for start, end in bounds)
+    with pytest.raises(ValueError, match=r"texts\[1\]: the sentence"):
+        predictor.predict(["Rebels fled.", Document("A raid.", sentences), "Russia sent tanks."])
+    with pytest.raises(TypeError, match=r"texts\[0\]: the document's text must be a str, not NoneType"):
+        predictor.predict([Document(None)])  # type: ignore[arg-type]
+
+
 def test_documents_before_a_bad_text_are_streamed(predictor: Predictor) -> None:
     documents = predictor.stream(["A raid.", None])  # type: ignore[list-item]
     assert next(documents).text == "A raid."

@@ -77,6 +77,23 @@ def test_unknown_trainer_arguments_are_named(tmp_path: Path) -> None:
         recipe.training_arguments()
 
 
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("trainer.seed=abc", "'trainer.seed' must be a number, not 'abc'"),
+        ("trainer.num_train_epochs=two", "'trainer.num_train_epochs' must be a number"),
+        ("trainer.learning_rate=.nan", "'trainer.learning_rate' must be a number"),
+        ("trainer.eval_strategy=no", "'trainer.eval_strategy' must be a word in quotes"),
+        ("trainer.output_dir=elsewhere", "'trainer.output_dir' is not for recipes to set"),
+        ("trainer.label_names=[x]", "'trainer.label_names' is not for recipes to set"),
+    ],
+)
+def test_trainer_values_that_would_fail_late_are_refused(tmp_path: Path, setting: str, message: str) -> None:
+    recipe = load_recipe(write(tmp_path, MINIMAL), [setting])
+    with pytest.raises(RecipeError, match=message):
+        recipe.training_arguments()
+
+
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "configs").glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_recipes_of_the_repository_are_valid(path: Path) -> None:
     recipe = load_recipe(path, output="out")
@@ -89,6 +106,11 @@ def test_the_recipes_of_the_repository_are_valid(path: Path) -> None:
         ("layer_decay: 0", "'layer_decay' must be above 0"),
         ("starting_weight: 2", "'starting_weight' must be from 0 to 1"),
         ("focal_gamma: -1", "'focal_gamma' must not be below 0"),
+        ("tag_loss_weight: -1", "'tag_loss_weight' must not be below 0"),
+        ("head_learning_rate: .nan", "'head_learning_rate' must be of type float"),
+        ("quantization_block: 7", "'quantization_block' must be a power of two from 16, not 7"),
+        ("quantization_block: -32", "'quantization_block' must be a power of two"),
+        ("labelled_repeats: 0", "'labelled_repeats' must be above 0"),
     ],
 )
 def test_values_out_of_range_are_refused(tmp_path: Path, line: str, message: str) -> None:

@@ -111,13 +111,13 @@ def test_rows_carry_intervals_and_forms() -> None:
 
 
 def test_errors_are_listed_for_people() -> None:
-    lines = "\n".join(list_errors([GOLD], [PREDICTED]))
+    lines = "\n".join(list_errors([GOLD], [PREDICTED], LABELS))
     assert lines.startswith("# 2 of 2 sentences with errors")
     assert "- [ACTOR Rebels] fired [WEAPON mortars]." in lines
     assert "  - missed WEAPON “mortars”" in lines
     assert "  - wrongly found WEAPON “fired mortars” (0.60)" in lines
     assert "  - stance diplomacy, found none (escalation 0.10" in lines
-    assert list(list_errors([GOLD], [GOLD])) == ["# 0 of 2 sentences with errors", ""]
+    assert list(list_errors([GOLD], [GOLD], LABELS)) == ["# 0 of 2 sentences with errors", ""]
 
 
 def test_plots_are_written(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -63,10 +64,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory, encoder_folder: Path, labe
     output = tmp_path_factory.mktemp("trained") / "model"
     notes = output.with_name("notes.md")
     notes.write_text("Not for use.\n")
-    test = labelled_file.with_name("test.jsonl")
-    lines = with_another_ending(labelled_file).read_text().replace("Nobody knew more.", "Nobody said more.")
-    test.write_text(lines.replace('"dev-', '"test-'))
-    train_model(replace(recipe(encoder_folder, labelled_file, output), card_notes=str(notes), test=[str(test)]))
+    tests = []
+    for name, ending in (("test", "Nobody said more."), ("other", "Nobody asked more.")):
+        path = labelled_file.with_name(f"{name}.jsonl")
+        lines = with_another_ending(labelled_file).read_text().replace("Nobody knew more.", ending)
+        path.write_text(lines.replace('"dev-', f'"{name}-'))
+        tests.append(str(path))
+    train_model(replace(recipe(encoder_folder, labelled_file, output), card_notes=str(notes), test=tests))
     return output
 
 
@@ -96,9 +100,10 @@ def test_the_card_tells_what_the_run_found(trained: Path, encoder_folder: Path) 
     assert "base_model: owner/tiny-encoder" in card
     assert "Not for use." in card
     assert f"| WEAPON | {metrics['spans']['WEAPON']['precision']:.3f} |" in card
-    assert "## Scores on the test documents" in card
-    assert card.count("| WEAPON |") == 2
-    assert "| test: documents / sentences / spans | 4 / 19 / 20 |" in card
+    for name in ("test", "other"):
+        assert re.search(rf"## Scores on [^/\n]+/{name}.jsonl\n", card)
+        assert re.search(rf"\| [^/\n]+/{name}.jsonl: documents / sentences / spans \| 4 / 19 / 20 \|", card)
+    assert card.count("| WEAPON |") == 3
     low, high = metrics["intervals"]["spans"]["WEAPON"]
     assert f"| {low:.3f} to {high:.3f} |" in card
     assert "| WEAPON, seen in training |" in card

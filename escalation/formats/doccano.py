@@ -20,6 +20,7 @@ from escalation.formats.ranges import LabelledRange, document_from_ranges, docum
 
 _RANGE_FIELDS = ("label", "labels", "entities")
 _NAME = "name"
+_FIELDS_OF_DOCUMENTS = ("sentences", "spans")
 _OWN_FIELDS = {"id", "text", "Comments", "comments", "relations", _NAME, *_RANGE_FIELDS}
 
 
@@ -71,8 +72,10 @@ def utf16_offsets(text: str) -> list[int]:
 
 def _recognises(path: Path) -> bool:
     record = first_record(path)
-    return ("text" in record or "data" in record) and any(
-        isinstance(record.get(field), list) for field in _RANGE_FIELDS
+    return (
+        ("text" in record or "data" in record)
+        and any(isinstance(record.get(field), list) for field in _RANGE_FIELDS)
+        and not any(isinstance(record.get(field), list) for field in _FIELDS_OF_DOCUMENTS)
     )
 
 

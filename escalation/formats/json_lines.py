@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from escalation.corpus import json_problem
 from escalation.document import DocumentError
 from escalation.formats.base import FormatError, first_line
 
@@ -24,8 +25,8 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 continue
             try:
                 record = json.loads(line.decode("utf-8-sig"))
-            except ValueError as error:
-                raise FormatError(f"{path}, line {number}: not JSON: {error}") from None
+            except (ValueError, RecursionError) as error:
+                raise FormatError(f"{path}, line {number}: not JSON: {json_problem(error)}") from None
             if not isinstance(record, dict):
                 raise FormatError(f"{path}, line {number}: expected a JSON object, found {type(record).__name__}")
             yield number, record
@@ -40,7 +41,7 @@ def first_record(path: Path) -> dict[str, Any]:
     """Return the record on the first line, or an empty one where there is none."""
     try:
         record = json.loads(first_line(path))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return record if isinstance(record, dict) else {}
 

@@ -83,11 +83,13 @@ def document_from_ranges(
         meta: Further fields to keep; those with names of the one form are left out.
 
     Raises:
-        DocumentError: Ranges lie outside the text, or those of sentences or of spans overlap.
+        DocumentError: A label is no name, or ranges lie outside the text, or those of sentences or of spans overlap.
     """
     spans: dict[LabelledRange, Span] = {}
     held: dict[tuple[int, int], list[str]] = {}
     for start, end, label in ranges:
+        if not isinstance(label, str) or not label:
+            raise DocumentError(f"the label at {start}:{end} must be a name, not {label!r}")
         if not 0 <= start < end <= len(text):
             raise DocumentError(f"{label!r} at {start}:{end} is empty or outside the text of {len(text)} characters")
         if label in (*stances, NO_STANCE):

@@ -209,6 +209,7 @@ def test_our_docbin_is_what_spacy_trains_on(tmp_path: Path) -> None:
             "name all stances with --stances",
         ),
         ("doccano", "a.jsonl", '{"text": "x", "label": [[0, "A"]]}', "line 1: a field is of the wrong type"),
+        ("doccano", "a.jsonl", '{"text": "x", "label": [[0, 1, 5]]}', "line 1: the label at 0:1 must be a name, not 5"),
         ("doccano", "a.jsonl", '{"label": []}', "line 1: the field 'data' is missing"),
         ("doccano", "a.jsonl", "[]", "line 1: expected a JSON object"),
         ("prodigy", "a.jsonl", '{"text": "x", "spans": [{"start": 0}]}', "line 1: the field 'end' is missing"),
