@@ -146,6 +146,7 @@ def _results(metrics: dict[str, Any]) -> Iterator[EvalResult]:
                 task_type="token-classification" if row.name in span_names else "text-classification",
                 dataset_type="news",
                 dataset_name=name,
+                dataset_config=name if split == "test" else None,  # keeps test files apart
                 dataset_split=split,
                 metric_type="accuracy" if "accuracy" in row.name else "f1",
                 metric_name=row.name if "accuracy" in row.name or "F1" in row.name else f"{row.name} F1",
