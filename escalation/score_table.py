@@ -93,6 +93,7 @@ def group_rows(report: dict[str, Any]) -> Iterator[GroupRow]:
     """
     for name, scores in report["groups"].items():
         stances = [value for value in scores["stances"].values() if isinstance(value, dict)]
+        supported = [value["f1"] for value in stances if value["support"]]
         yield GroupRow(
             name or "(none)",
             scores["sentences"],
@@ -101,7 +102,7 @@ def group_rows(report: dict[str, Any]) -> Iterator[GroupRow]:
                 for label, value in scores["spans"].items()
                 if label != "micro"
             },
-            scores["stances"]["macro_f1"] if any(value["support"] for value in stances) else None,
+            sum(supported) / len(supported) if supported else None,
             scores["stances"]["primary_accuracy"] if stances else None,
         )
 
