@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,7 @@ class ModelFolder:
         window_tokens: Longest sequence the encoder reads.
         window_overlap: Tokens that two pieces of an over-long sentence share.
         pad_token_id: Token id of padding.
+        vocabulary_size: Tokens that the encoder knows.
     """
 
     path: Path
@@ -53,6 +55,7 @@ class ModelFolder:
     window_tokens: int
     window_overlap: int
     pad_token_id: int
+    vocabulary_size: int
 
     @property
     def onnx_path(self) -> Path:
@@ -68,13 +71,18 @@ class ModelFolder:
         """Load the tokenizer.
 
         Raises:
-            ModelFolderError: The tokenizer's file is missing or broken.
+            ModelFolderError: The tokenizer's file is missing, broken, or of another model.
         """
         path = _existing(self.path / TOKENIZER_FILE, "a tokenizer saved by the tokenizers library")
         try:
             tokenizer = Tokenizer.from_file(str(path))
         except Exception as error:  # the library raises bare Exception
             raise ModelFolderError(f"{path}: not a tokenizer, or cut short: {error}") from None
+        if tokenizer.get_vocab_size() > self.vocabulary_size:
+            raise ModelFolderError(
+                f"{path}: has {tokenizer.get_vocab_size():,} tokens where the encoder knows {self.vocabulary_size:,}; "
+                "the two are not of the same model"
+            )
         return WindowEncoder(tokenizer, self.window_tokens, self.window_overlap)
 
     def decoder(self, *, calibrated: bool = True) -> Decoder:
@@ -130,13 +138,18 @@ def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
     for stance, threshold in thresholds.items():
         if not 0.0 <= threshold <= 1.0:
             raise ValueError(f"the threshold of {stance} must be from 0 to 1, not {threshold:g}")
+    encoder, window_tokens = config["encoder"], int(config["window_tokens"])
+    longest = int(encoder.get("max_position_embeddings") or window_tokens)
+    if not 0 < window_tokens <= longest:
+        raise ValueError(f"window_tokens must be from 1 to the encoder's {longest} positions, not {window_tokens}")
     return {
         "labels": labels,
         "thresholds": thresholds,
         "calibration": Calibration.from_config(config),
-        "window_tokens": int(config["window_tokens"]),
+        "window_tokens": window_tokens,
         "window_overlap": int(config["window_overlap"]),
-        "pad_token_id": int(config["encoder"].get("pad_token_id") or 0),
+        "pad_token_id": int(encoder.get("pad_token_id") or 0),
+        "vocabulary_size": int(encoder.get("vocab_size") or sys.maxsize),
     }
 
 

@@ -120,8 +120,8 @@ def test_a_folder_of_text_files_in_columns(tmp_path: Path) -> None:
 
 def test_further_fields_called_labels_do_not_make_another_format(tmp_path: Path) -> None:
     path, target = tmp_path / "documents.jsonl", tmp_path / "again.jsonl"
-    record = {"id": "a", "text": "Jets flew.", "labels": ["war"], "entities": [], "sentences": [], "spans": []}
-    record["spans"] = [{"start": 0, "end": 4, "label": "WEAPON"}]
+    spans = [{"start": 0, "end": 4, "label": "WEAPON"}]
+    record = {"id": "a", "text": "Jets flew.", "labels": ["war"], "entities": [], "sentences": [], "spans": spans}
     path.write_text(json.dumps(record) + "\n")
     assert detect_format(path) == "jsonl"
     convert(path, target)

@@ -2,6 +2,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer import Typer
@@ -49,11 +50,15 @@ def test_agreement_with_a_second_labelling(tmp_path: Path) -> None:
 
 
 def test_second_labels_of_other_documents_do_not_count(tmp_path: Path) -> None:
-    document = Document.build("Jets struck.", [Sentence(0, 12, "Jets struck.", ("escalation",))], [], id="a")
+    text = "Jets struck. It rained."
+    sentences = [Sentence(0, 12, text[:12], ("escalation",)), Sentence(13, 23, text[13:])]
+    document = Document.build(text, sentences, [], id="a")
     path = tmp_path / "second.jsonl"
-    records = [{"id": name, "sentence": 0, "stances": ["escalation"], "spans": []} for name in ("a", "b")]
+    records: list[dict[str, Any]] = [{"id": "a", "sentence": 0, "stances": ["escalation"], "spans": []}]
+    records += [{"id": name, "sentence": 1, "stances": [], "spans": []} for name in ("a", "b")]
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
-    assert agreement([document], path)[0] == 1
+    count, _, kappa = agreement([document], path)
+    assert (count, kappa) == (2, 1.0)
 
 
 def test_our_text_keeps_what_its_card_promises() -> None:

@@ -87,6 +87,7 @@ def test_a_missing_setting_is_named(folder: Path) -> None:
     ("change", "message"),
     [
         ({"encoder": 5}, "missing or wrong setting"),
+        ({"window_tokens": 100_000}, "from 1 to the encoder's 512 positions, not 100000"),
         ({"stance_thresholds": {"escalation": 5, "retaliation": 0.5, "diplomacy": 0.5}}, "threshold of escalation"),
     ],
 )
@@ -94,6 +95,12 @@ def test_wrong_settings_are_named(folder: Path, change: dict[str, Any], message:
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | change))
     with pytest.raises(ModelFolderError, match=message):
+        load(folder)
+
+
+def test_the_tokenizer_of_another_model_is_refused(folder: Path) -> None:
+    shutil.copy(SHIPPED / "medium" / "tokenizer.json", folder / "tokenizer.json")
+    with pytest.raises(ModelFolderError, match="the two are not of the same model"):
         load(folder)
 
 
