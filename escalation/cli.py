@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import IO, Annotated, Any, NoReturn
+from typing import IO, Annotated
 
 import typer
 
@@ -24,10 +22,7 @@ from escalation.formats.base import ConversionWarning
 from escalation.labels import DEFAULT_ENTITY_LABELS, DEFAULT_STANCES, LabelScheme, labels_in
 from escalation.model_folder import DEFAULT_MODEL
 from escalation.runtime import RuntimeName
-
-FAILURE = 2
-
-_EXTRAS = {"spacy": "spacy", "datasets": "evaluate"}
+from escalation.terminal import FAILURE, fail, one_line_errors, opened, with_progress
 
 _FORMAT_HELP = "jsonl, conll, brat, doccano, label-studio, prodigy, spacy or datasets; by default as it looks."
 
@@ -85,13 +80,13 @@ def predict(
 
     failed: list[str] = []
     names: deque[str] = deque()
-    with _one_line_errors():
+    with one_line_errors():
         if output is not None and any(name != STANDARD_INPUT and _is_same(output, name) for name in files):
-            _fail(f"{output}: one of the articles; name another file to write")
+            fail(f"{output}: one of the articles; name another file to write")
         predictor = load(model, device, runtime, threads=threads)
-        with _opened(output) as file:
+        with opened(output) as file:
             write = _writer(output_format, file, to_file=output is not None)
-            texts = _articles(_with_progress(files, "articles"), names, failed)
+            texts = _articles(with_progress(files, "articles"), names, failed)
             for document in predictor.stream(texts):
                 write(replace(document, id=names.popleft()))
     if failed:
@@ -119,7 +114,7 @@ def evaluate(
     threads: Threads = None,
 ) -> None:
     """Score a model on labelled documents, from raw text: exact-match spans and stances."""
-    with _one_line_errors(extra="evaluate"):
+    with one_line_errors(extra="evaluate"):
         from escalation.display import console_for, render_report
         from escalation.error_list import list_errors
         from escalation.evaluation import read_labelled
@@ -129,13 +124,13 @@ def evaluate(
         for path in filter(None, (json_output, errors)):
             check_target(path)
         if plots is not None and plots.exists() and not plots.is_dir():
-            _fail(f"{plots}: a file; name a folder")
+            fail(f"{plots}: a file; name a folder")
         documents = read_labelled(data)
         train = read_labelled(train_files) if train_files else []
         predictor = load(model, device, runtime, threads=threads)
         labels = labels_to_score(predictor.decoder.labels, documents)
         _warn_of_unknown_labels(predictor.decoder.labels, documents)
-        texts = _with_progress([document.text for document in documents], "articles")
+        texts = with_progress([document.text for document in documents], "articles")
         predicted = list(predictor.stream(texts))
         report = full_report(documents, predicted, labels, train=train, group_by=group_by)
         console_for().print(render_report(report))
@@ -161,14 +156,14 @@ def calibrate(
     threads: Threads = None,
 ) -> None:
     """Fit probabilities and thresholds to labelled documents of the kind that is to be read."""
-    with _one_line_errors(extra="evaluate"):
+    with one_line_errors(extra="evaluate"):
         from escalation.calibrate import calibrate as calibrate_model
         from escalation.evaluation import read_labelled
         from escalation.model_folder import ModelFolder
         from escalation.runtime import load_runtime
 
         if not Path(model).is_dir():
-            _fail(f"{model}: not a folder; calibrate changes a model's config.json, so copy the model's folder first")
+            fail(f"{model}: not a folder; calibrate changes a model's config.json, so copy the model's folder first")
         folder = ModelFolder.open(model)
         scorer = load_runtime(folder, device=device, runtime=runtime, threads=threads)
         documents = read_labelled(data)
@@ -206,9 +201,9 @@ def train(
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint in the output folder.")] = False,
 ) -> None:
     """Train a model as a recipe says; options replace the recipe's values."""
-    with _one_line_errors(extra="train"):
+    with one_line_errors(extra="train"):
         if (config is None) == (config_option is None):
-            _fail("name one recipe, such as --config configs/finetune.yaml")
+            fail("name one recipe, such as --config configs/finetune.yaml")
         from escalation.display import console_for, render_report
         from escalation.recipe import load_recipe
         from escalation.training import TrainingError, train_model
@@ -227,9 +222,9 @@ def train(
         try:
             metrics = train_model(recipe, resume=resume)
         except TrainingError as error:
-            _fail(str(error))
+            fail(str(error))
         except KeyboardInterrupt:
-            _fail("interrupted; the same command with --resume goes on from the last checkpoint")
+            fail("interrupted; the same command with --resume goes on from the last checkpoint")
         if metrics is not None:
             console_for().print(render_report(metrics["raw_text"]))
             typer.echo(f"model folder: {recipe.output}", err=True)
@@ -248,7 +243,7 @@ def validate(
     """Check labelled documents: offsets, borders, labels, repetitions and leaks between splits."""
     from escalation.validation import validate as validate_files
 
-    with _one_line_errors():
+    with one_line_errors():
         result = validate_files(files, entity_labels=_names(entity_labels), stances=_names(stances))
     for problem in result.problems:
         typer.echo(problem)
@@ -274,7 +269,7 @@ def convert(
     """Convert labelled documents: JSON Lines, CoNLL, brat, doccano, Label Studio, Prodigy, spaCy, datasets."""
     from escalation.conversion import convert as convert_files
 
-    with _one_line_errors(), warnings.catch_warnings(record=True) as caught:
+    with one_line_errors(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConversionWarning)
         try:
             convert_files(
@@ -315,7 +310,7 @@ def export(
     quantize: Annotated[bool, typer.Option(help="8-bit weights, a quarter of the size.")] = True,
 ) -> None:
     """Write the model's ONNX graph, which predicts on the CPU without torch."""
-    with _one_line_errors(extra="train"):
+    with one_line_errors(extra="train"):
         from escalation.export import export_onnx
         from escalation.model_folder import ModelFolder
         from escalation.torch_runtime import TorchRuntime
@@ -347,7 +342,7 @@ def benchmark(
     threads: Threads = None,
 ) -> None:
     """Measure throughput, latency, cold start, memory, size and scaling, beside other tools on the same texts."""
-    with _one_line_errors(extra="benchmark"):
+    with one_line_errors(extra="benchmark"):
         from escalation.benchmarking.report import render_tables, write_report
         from escalation.benchmarking.results import write_result
         from escalation.benchmarking.run import run_benchmark
@@ -368,7 +363,7 @@ def benchmark(
         if output is not None:
             output.mkdir(parents=True, exist_ok=True)
         if json_output is not None and not json_output.parent.is_dir():
-            _fail(f"{json_output}: its folder is missing; make it first")
+            fail(f"{json_output}: its folder is missing; make it first")
         result = run_benchmark(settings, say=partial(typer.echo, err=True))
         console_for().print(render_tables(result))
         if json_output is not None:
@@ -399,53 +394,3 @@ def _writer(output_format: OutputFormat, file: IO[str], *, to_file: bool) -> Cal
     console = console_for(file if to_file else None)
     brackets = console.color_system is None
     return lambda document: console.print(render_document(document, brackets=brackets))
-
-
-@contextmanager
-def _opened(output: Path | None) -> Iterator[IO[str]]:
-    if output is None:
-        if hasattr(sys.stdout, "reconfigure"):
-            sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
-        yield sys.stdout
-    else:
-        with replace_when_done(output) as file:
-            yield file
-
-
-def _with_progress(items: Iterable[Any], what: str, total: int | None = None) -> Iterable[Any]:
-    """Show on standard error how many items are read, where there are several and somebody looks on."""
-    total = len(items) if isinstance(items, list) else total
-    if total == 1 or not sys.stderr.isatty():
-        return items
-    from rich.progress import track
-
-    from escalation.display import console_for
-
-    return track(items, what, total=total, console=console_for(stderr=True))
-
-
-@contextmanager
-def _one_line_errors(extra: str | None = None) -> Iterator[None]:
-    """Turn the errors that users can mend into one line and exit code 2.
-
-    Args:
-        extra: The extra that the command needs; None where the missing module tells.
-    """
-    try:
-        yield
-    except ImportError as error:
-        extra = extra or _EXTRAS.get(error.name or "", "train")
-        hint = (
-            f"this needs {error.name}, which is not installed: "
-            f"pip install 'escalation[{extra}]', or '.[{extra}]' in a clone of the repository"
-        )
-        _fail(str(error) if "pip install" in str(error) else hint)
-    except BrokenPipeError:
-        raise
-    except (OSError, ValueError) as error:
-        _fail(str(error))
-
-
-def _fail(message: str) -> NoReturn:
-    typer.echo(f"error: {message}", err=True)
-    raise typer.Exit(FAILURE)
