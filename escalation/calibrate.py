@@ -12,9 +12,8 @@ from escalation.calibration import Calibration, best_threshold, fit_line, lines_
 from escalation.corpus import replace_when_done
 from escalation.document import Document
 from escalation.encoding import BoolArray, FloatArray
-from escalation.labels import LabelScheme, labels_in
+from escalation.labels import LabelScheme, labels_in, labels_to_score
 from escalation.model_folder import CONFIG_FILE, ModelFolder
-from escalation.report import labels_to_score
 from escalation.runtime import Runtime
 
 

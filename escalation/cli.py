@@ -19,7 +19,7 @@ from escalation.articles import STANDARD_INPUT, ArticleError, read_article
 from escalation.corpus import check_target, replace_when_done, to_json_line
 from escalation.document import Document
 from escalation.formats.base import ConversionWarning
-from escalation.labels import DEFAULT_ENTITY_LABELS, DEFAULT_STANCES, LabelScheme, labels_in
+from escalation.labels import DEFAULT_ENTITY_LABELS, DEFAULT_STANCES, LabelScheme, labels_in, labels_to_score
 from escalation.model_folder import DEFAULT_MODEL
 from escalation.runtime import RuntimeName
 from escalation.terminal import FAILURE, fail, one_line_errors, opened, with_progress
@@ -119,7 +119,7 @@ def evaluate(
         from escalation.error_list import list_errors
         from escalation.evaluation import read_labelled
         from escalation.predictor import load
-        from escalation.report import full_report, labels_to_score
+        from escalation.report import full_report
 
         for path in filter(None, (json_output, errors)):
             check_target(path)

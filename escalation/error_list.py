@@ -18,7 +18,7 @@ def list_errors(gold: Sequence[Document], predicted: Sequence[Document], labels:
     Args:
         gold: Labelled documents.
         predicted: Predictions for the same texts, in the same order.
-        labels: Labels that count (see :func:`~escalation.report.labels_to_score`).
+        labels: Labels that count (see :func:`~escalation.labels.labels_to_score`).
     """
     wrong = total = 0
     lines: list[str] = []

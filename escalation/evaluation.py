@@ -8,9 +8,9 @@ from typing import Any
 
 from escalation.corpus import CorpusError, read_documents
 from escalation.document import Document
-from escalation.labels import LabelScheme, labels_in
+from escalation.labels import LabelScheme, labels_in, labels_to_score
 from escalation.predictor import Predictor
-from escalation.report import full_report, labels_to_score
+from escalation.report import full_report
 from escalation.sentences import with_sentences
 
 

@@ -85,5 +85,26 @@ def labels_in(documents: Iterable[Document]) -> LabelScheme:
     return LabelScheme(_in_order(entities, DEFAULT_ENTITY_LABELS), _in_order(stances, DEFAULT_STANCES))
 
 
+def labels_to_score(labels: LabelScheme, gold: Sequence[Document]) -> LabelScheme:
+    """Return those of a model's labels that labelled documents can tell something of.
+
+    Where no document has a span, spans were not annotated, and a model that finds some is not wrong; the same goes for
+    stances.
+
+    Args:
+        labels: The model's labels.
+        gold: Labelled documents.
+
+    Raises:
+        ValueError: The documents carry none of the labels.
+    """
+    carried = labels_in(gold)
+    if not {*labels.entity_labels, *labels.stances} & {*carried.entity_labels, *carried.stances}:
+        raise ValueError(
+            f"the documents carry none of the model's labels ({', '.join(labels.entity_labels + labels.stances)})"
+        )
+    return LabelScheme(labels.entity_labels if carried.entity_labels else (), labels.stances if carried.stances else ())
+
+
 def _in_order(names: set[str], usual: Sequence[str]) -> tuple[str, ...]:
     return (*(name for name in usual if name in names), *sorted(names - set(usual)))

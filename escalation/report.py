@@ -11,7 +11,7 @@ from sklearn.metrics import confusion_matrix
 from escalation.bootstrap import score_intervals
 from escalation.calibration import calibration_error, reliability_bins
 from escalation.document import NO_STANCE, Document, Sentence, Span
-from escalation.labels import LabelScheme, labels_in
+from escalation.labels import LabelScheme
 from escalation.metrics import align_sentences, primary_stance, score_documents
 
 _FEWEST_IN_GROUP = 2
@@ -55,27 +55,6 @@ def full_report(
     if train:
         report["forms"] = {label: _form_scores(gold, predicted, train, label) for label in labels.entity_labels}
     return report
-
-
-def labels_to_score(labels: LabelScheme, gold: Sequence[Document]) -> LabelScheme:
-    """Return those of a model's labels that labelled documents can tell something of.
-
-    Where no document has a span, spans were not annotated, and a model that finds some is not wrong; the same goes for
-    stances.
-
-    Args:
-        labels: The model's labels.
-        gold: Labelled documents.
-
-    Raises:
-        ValueError: The documents carry none of the labels.
-    """
-    carried = labels_in(gold)
-    if not {*labels.entity_labels, *labels.stances} & {*carried.entity_labels, *carried.stances}:
-        raise ValueError(
-            f"the documents carry none of the model's labels ({', '.join(labels.entity_labels + labels.stances)})"
-        )
-    return LabelScheme(labels.entity_labels if carried.entity_labels else (), labels.stances if carried.stances else ())
 
 
 def _overlap_scores(gold: Sequence[Document], predicted: Sequence[Document], label: str) -> dict[str, float]:

@@ -120,7 +120,7 @@ def train_model(recipe: Recipe, *, resume: bool = False) -> dict[str, Any] | Non
         )
     _refuse_bad_data(recipe)
     train_documents, dev_documents = read_labelled(recipe.train), read_labelled(recipe.dev)
-    tests = {_name_of(path): read_labelled([path]) for path in recipe.test}
+    tests = {name: read_labelled([path]) for name, path in zip(_names_of(recipe.test), recipe.test, strict=True)}
     labels = _labels(recipe, train_documents)
     recipe = replace(recipe, entity_labels=list(labels.entity_labels), stances=list(labels.stances))
     model, tokenizer = starting_point(recipe, labels)
@@ -196,9 +196,11 @@ def _refuse_bad_data(recipe: Recipe) -> None:
         raise CorpusError("\n".join([*map(str, errors[:_ERRORS_SHOWN]), *more]))
 
 
-def _name_of(path: str) -> str:
-    """Return what a file is called in metrics and card: its path, but nothing of this machine above its folder."""
-    return "/".join(Path(path).parts[-2:]) if Path(path).is_absolute() else Path(path).as_posix()
+def _names_of(paths: Sequence[str]) -> list[str]:
+    """Return what files are called in metrics and card: no more of an absolute path than its folder and name."""
+    names = ["/".join(path.parts[-2:]) if path.is_absolute() else path.as_posix() for path in map(Path, paths)]
+    earlier = [names[:place].count(name) for place, name in enumerate(names)]
+    return [f"{name} ({count + 1})" if count else name for name, count in zip(names, earlier, strict=True)]
 
 
 def _labels(recipe: Recipe, documents: Sequence[Document]) -> LabelScheme:

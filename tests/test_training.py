@@ -14,7 +14,7 @@ from escalation import load
 from escalation.corpus import CorpusError
 from escalation.modeling import EscalationModel
 from escalation.recipe import CHECKPOINTS, Recipe
-from escalation.training import TrainingError, train_model
+from escalation.training import TrainingError, _names_of, train_model
 from tests.articles import labelled_articles
 
 
@@ -293,3 +293,9 @@ def test_out_of_memory_says_what_to_lower(
     monkeypatch.setattr(EscalationModel, "forward", exhausted)
     with pytest.raises(TrainingError, match=r"lower trainer.per_device_train_batch_size \(now 4;"):
         train_model(recipe(encoder_folder, labelled_file, tmp_path / "model"))
+
+
+def test_test_files_of_one_name_are_kept_apart() -> None:
+    paths = ["data/test.jsonl", "/home/a/news/test.jsonl", "/home/b/news/test.jsonl", "/home/c/news/test.jsonl"]
+    names = ["data/test.jsonl", "news/test.jsonl", "news/test.jsonl (2)", "news/test.jsonl (3)"]
+    assert _names_of(paths) == names
