@@ -26,6 +26,7 @@ class EscalationConfig(PreTrainedConfig):
         head_dropout: Dropout in front of the heads.
         tag_loss_weight: Weight of the tag loss; the stance loss weighs 1.
         focal_gamma: Exponent of the focal loss of stances; 0 is plain cross-entropy.
+        vote_loss_weight: Weight of the loss that compares how the tokens vote with how a teacher's do.
         word_shapes: Whether the model reads how each word is written (:class:`~escalation.encoding.Shape`).
         float32_matrices: Parts of names of parameters; what carries one keeps its float32 values where an exported
             graph's weights are rounded.
@@ -49,6 +50,7 @@ class EscalationConfig(PreTrainedConfig):
     head_dropout: float = 0.1
     tag_loss_weight: float = 2.0
     focal_gamma: float = 0.0
+    vote_loss_weight: float = 0.0
     word_shapes: bool = False
     float32_matrices: list[str] | tuple[str, ...] = ()
     quantization_block: int | None = None

@@ -101,6 +101,24 @@ class Decoder:
         """Return the probability of each stance for each sentence, shape ``(sentences, stances)``."""
         return self._probabilities(self.stance_logits(scores, block.sentences, len(block.bounds)))
 
+    def word_votes(self, block: EncodedBlock, scores: FloatArray) -> FloatArray:
+        """Return how each word votes for its sentence's stances: its shares of all votes, then its mean values.
+
+        Args:
+            block: The tokens of some sentences.
+            scores: Their scores, shape ``(tokens, labels.score_count)``.
+
+        Returns:
+            Shares, which add up to 1 for each sentence and stance, and values, shape ``(words, 2 * stances)``.
+        """
+        words = np.flatnonzero(block.begins_word)
+        if not len(words):
+            return np.empty((0, 2 * len(self.labels.stances)), dtype=np.float32)
+        votes = self._votes(scores, _firsts(block.sentences))
+        shares = np.add.reduceat(votes, words)
+        values = np.add.reduceat(votes * scores[:, self.labels.value_slice], words)
+        return np.concatenate([shares, values / np.maximum(shares, _LEAST_PROBABILITY)], axis=1)
+
     def stance_logits(self, scores: FloatArray, sentences: IntArray, count: int) -> FloatArray:
         """Let the tokens of each sentence vote: the mean of their values under the softmax of their weights.
 

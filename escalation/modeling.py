@@ -106,6 +106,7 @@ class EscalationModel(PreTrainedModel):
         tags: Tensor | None = None,
         sentences: Tensor | None = None,
         stances: Tensor | None = None,
+        votes: Tensor | None = None,
         **kwargs: Any,
     ) -> EscalationOutput:
         """Score every token; with labels, return the loss too.
@@ -120,6 +121,9 @@ class EscalationModel(PreTrainedModel):
             sentences: Index into ``stances`` of each token's sentence, or -1, shape ``(batch, tokens)``.
             stances: Target probability of each stance of each sentence, or -100, shape
                 ``(batch, sentences, stances)``.
+            votes: How a teacher's tokens vote: each token's share of its sentence's votes for each stance, zeros for a
+                token that takes no part in the loss, then its values, shape ``(batch, tokens, 2 * stances)``; used
+                where ``config.vote_loss_weight`` is set.
             **kwargs: Passed over.
         """
         hidden = self.encoder(**self._encoder_inputs(input_ids, shapes), attention_mask=attention_mask)[0]
@@ -129,7 +133,10 @@ class EscalationModel(PreTrainedModel):
             return EscalationOutput(scores=scores)
         scores = scores.float()
         loss = self.config.tag_loss_weight * self._tag_loss(scores, tags)
-        return EscalationOutput(loss=loss + self._stance_loss(scores, sentences, stances), scores=scores)
+        loss = loss + self._stance_loss(scores, sentences, stances)
+        if votes is not None and self.config.vote_loss_weight:
+            loss = loss + self.config.vote_loss_weight * self._vote_loss(scores, sentences, votes, stances.shape[1])
+        return EscalationOutput(loss=loss, scores=scores)
 
     def _encoder_inputs(self, input_ids: Tensor, shapes: Tensor | None) -> dict[str, Tensor]:
         if not self.config.word_shapes:
@@ -161,6 +168,12 @@ class EscalationModel(PreTrainedModel):
             loss = loss * (targets - logits.sigmoid()).abs() ** self.config.focal_gamma
         return loss.sum() / counted.sum().clamp(min=1)
 
+    def _vote_loss(self, scores: Tensor, sentences: Tensor, votes: Tensor, count: int) -> Tensor:
+        shares, values = votes.chunk(2, dim=-1)
+        logarithms = log_vote_shares(scores[..., self.labels.weight_slice], sentences, count)
+        differences = functional.smooth_l1_loss(scores[..., self.labels.value_slice], values, reduction="none")
+        return (shares * (differences - logarithms)).sum() / shares.sum().clamp(min=1)
+
 
 def pool_stance_logits(weights: Tensor, values: Tensor, sentences: Tensor, count: int) -> Tensor:
     """Let the tokens of each sentence vote for its stances.
@@ -174,16 +187,31 @@ def pool_stance_logits(weights: Tensor, values: Tensor, sentences: Tensor, count
     Returns:
         Stance logits, shape ``(batch, count, stances)``; 0 for sentences without tokens.
     """
-    batch, _, stances = weights.shape
-    # Sentence -1 gets a row of its own behind the others, dropped at the end.
-    index = torch.where(sentences < 0, count, sentences).unsqueeze(-1).expand_as(weights)
-    shape = (batch, count + 1, stances)
+    shares = log_vote_shares(weights, sentences, count).exp()
+    sums = weights.new_zeros(weights.shape[0], count + 1, weights.shape[2])
+    return sums.scatter_add(1, _rows_of_sentences(weights, sentences, count), shares * values)[:, :count]
+
+
+def log_vote_shares(weights: Tensor, sentences: Tensor, count: int) -> Tensor:
+    """Return the logarithm of each token's share of its sentence's votes, shape ``(batch, tokens, stances)``.
+
+    Args:
+        weights: Stance weights of the tokens, shape ``(batch, tokens, stances)``.
+        sentences: Index of each token's sentence, or -1, shape ``(batch, tokens)``.
+        count: Largest number of sentences in a sequence.
+    """
+    index = _rows_of_sentences(weights, sentences, count)
+    shape = (weights.shape[0], count + 1, weights.shape[2])
     highest = weights.new_full(shape, torch.finfo(weights.dtype).min)
     highest = highest.scatter_reduce(1, index, weights.detach(), "amax")
-    exponentials = (weights - highest.gather(1, index)).exp()
-    totals = weights.new_zeros(shape).scatter_add(1, index, exponentials)
-    sums = weights.new_zeros(shape).scatter_add(1, index, exponentials * values)
-    return (sums / totals.clamp(min=torch.finfo(weights.dtype).tiny))[:, :count]
+    lowered = weights - highest.gather(1, index)
+    totals = weights.new_zeros(shape).scatter_add(1, index, lowered.exp())
+    return lowered - totals.gather(1, index).log()
+
+
+def _rows_of_sentences(weights: Tensor, sentences: Tensor, count: int) -> Tensor:
+    """Return the sentence of each token and stance; those of no sentence get a row of their own behind the others."""
+    return torch.where(sentences < 0, count, sentences).unsqueeze(-1).expand_as(weights)
 
 
 def _drop_pooler(encoder: Any) -> None:

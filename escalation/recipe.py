@@ -40,6 +40,10 @@ class Recipe:
         teacher: Folder or Hub id of a trained model whose scores on ``unlabelled`` are learnt too.
         unlabelled: JSON Lines files of documents with sentences and without labels.
         labelled_repeats: How often an epoch goes through the labelled documents, beside once through the unlabelled.
+        teacher_weight: Share of the teacher's probabilities in the targets of the labelled documents, from 0 to 1;
+            their labels have the rest (Hinton et al., 2015, "Distilling the knowledge in a neural network").
+        vote_loss_weight: Weight of a loss that asks each sentence's tokens to vote for its stances as the teacher's
+            tokens do; for all documents that the teacher reads.
         output: Folder for the model; checkpoints go into ``checkpoints`` beside the weights.
         entity_labels: Labels of spans; by default those of the training documents.
         stances: Labels of sentences; by default those of the training documents.
@@ -85,6 +89,8 @@ class Recipe:
     teacher: str | None = None
     unlabelled: list[str] = field(default_factory=list)
     labelled_repeats: int = 1
+    teacher_weight: float = 0.0
+    vote_loss_weight: float = 0.0
     entity_labels: list[str] | None = None
     stances: list[str] | None = None
     starting_weight: float = 0.0
@@ -178,14 +184,17 @@ def load_recipe(path: str | Path, settings: Sequence[str] = (), **overrides: Any
         block = recipe.quantization_block
         if block is not None and (block < _SMALLEST_BLOCK or block & (block - 1)):
             raise RecipeError(f"'quantization_block' must be a power of two from {_SMALLEST_BLOCK}, not {block}")
-        for key in ("tag_loss_weight", "head_learning_rate", "head_dropout"):
+        for key in ("tag_loss_weight", "vote_loss_weight", "head_learning_rate", "head_dropout"):
             if getattr(recipe, key) < 0.0:
                 raise RecipeError(f"{key!r} must not be below 0, but it is {getattr(recipe, key):g}")
         for key in ("labelled_repeats", "window_tokens"):
             if getattr(recipe, key) < 1:
                 raise RecipeError(f"{key!r} must be above 0, but it is {getattr(recipe, key)}")
-        if not 0.0 <= recipe.starting_weight <= 1.0:
-            raise RecipeError(f"'starting_weight' must be from 0 to 1, not {recipe.starting_weight:g}")
+        for key in ("starting_weight", "teacher_weight"):
+            if not 0.0 <= getattr(recipe, key) <= 1.0:
+                raise RecipeError(f"{key!r} must be from 0 to 1, not {getattr(recipe, key):g}")
+        if recipe.teacher is None and (recipe.teacher_weight or recipe.vote_loss_weight):
+            raise RecipeError("'teacher_weight' and 'vote_loss_weight' need a 'teacher'")
         if not 0.0 < recipe.layer_decay <= 1.0:
             raise RecipeError(f"'layer_decay' must be above 0 and at most 1, not {recipe.layer_decay:g}")
         if recipe.focal_gamma < 0.0:

@@ -46,6 +46,7 @@ def starting_point(recipe: Recipe, labels: LabelScheme) -> tuple[EscalationModel
         "head_dropout": recipe.head_dropout,
         "tag_loss_weight": recipe.tag_loss_weight,
         "focal_gamma": recipe.focal_gamma,
+        "vote_loss_weight": recipe.vote_loss_weight,
         "float32_matrices": recipe.float32_matrices,
         "quantization_block": recipe.quantization_block,
     }

@@ -124,18 +124,15 @@ def train_model(recipe: Recipe, *, resume: bool = False) -> dict[str, Any] | Non
     labels = _labels(recipe, train_documents)
     recipe = replace(recipe, entity_labels=list(labels.entity_labels), stances=list(labels.stances))
     model, tokenizer = starting_point(recipe, labels)
-    unlabelled = read_with_sentences(recipe.unlabelled) if recipe.teacher is not None else []
+    unlabelled = read_with_sentences(recipe.unlabelled) if recipe.teacher and recipe.unlabelled else []
     if recipe.vocabulary_size is not None:
         texts = [document.text for document in [*train_documents, *unlabelled]]
         model, tokenizer = trim_vocabulary(model, tokenizer, texts, recipe.vocabulary_size)
     encoder = WindowEncoder(tokenizer.backend_tokenizer, recipe.window_tokens, recipe.window_overlap)
-    _, train_rows = encode_documents(train_documents, encoder, model.labels)
     dev_encoded, dev_rows = encode_documents(dev_documents, encoder, model.labels)
-    if recipe.teacher is not None:
-        with arguments.main_process_first(desc="the teacher's scores"):
-            saved = resume or arguments.process_index > 0
-            teacher_rows = _teacher_rows(recipe, unlabelled, encoder, model.labels, saved=saved)
-        train_rows = concatenate_datasets([train_rows] * recipe.labelled_repeats + [teacher_rows])
+    with arguments.main_process_first(desc="the teacher's scores"):
+        saved = resume or arguments.process_index > 0
+        train_rows = _training_rows(recipe, train_documents, unlabelled, encoder, model.labels, saved=saved)
     if recipe.quantization_aware:
         simulate_rounding(model, recipe.float32_matrices)
     start = {name: value.clone() for name, value in model.state_dict().items()} if recipe.starting_weight else {}
@@ -241,23 +238,45 @@ def _earlier_seconds(output: Path) -> float:
     return float(json.loads(path.read_text(encoding="utf-8"))["training_seconds"]) if path.is_file() else 0.0
 
 
-def _teacher_rows(
-    recipe: Recipe, unlabelled: Sequence[Document], encoder: WindowEncoder, labels: LabelScheme, *, saved: bool
+def _training_rows(
+    recipe: Recipe,
+    labelled: Sequence[Document],
+    unlabelled: Sequence[Document],
+    encoder: WindowEncoder,
+    labels: LabelScheme,
+    *,
+    saved: bool,
 ) -> Dataset:
-    """Return the teacher's rows, those that an earlier run or the first process saved where ``saved`` says so."""
+    """Return the rows of an epoch; if ``saved``, with those of the teacher that an earlier run or process saved."""
+    if recipe.teacher is None:
+        return encode_documents(labelled, encoder, labels)[1]
+    asked = [(labelled, recipe.teacher_weight)] if recipe.teacher_weight else []
+    asked += [(unlabelled, 1.0)] if unlabelled else []
     folder = Path(recipe.output) / CHECKPOINTS / "teacher"
-    if saved and folder.is_dir():
-        return Dataset.load_from_disk(str(folder))
-    assert recipe.teacher is not None
-    model = ModelFolder.open(recipe.teacher)
+    if not (saved and folder.is_dir()):
+        _ask_teacher(recipe.teacher, asked, encoder, labels, folder)
+    taught = [Dataset.load_from_disk(str(folder / str(place))) for place in range(len(asked))]
+    first = taught.pop(0) if recipe.teacher_weight else encode_documents(labelled, encoder, labels)[1]
+    return concatenate_datasets([first] * recipe.labelled_repeats + taught)
+
+
+def _ask_teacher(
+    name: str,
+    asked: Sequence[tuple[Sequence[Document], float]],
+    encoder: WindowEncoder,
+    labels: LabelScheme,
+    folder: Path,
+) -> None:
+    """Save the teacher's rows for some documents, each with the teacher's weight, in numbered folders."""
+    model = ModelFolder.open(name)
     runtime = TorchRuntime(TorchRuntime.load(model, "cpu").model, model.pad_token_id, bfloat16=True)
     teacher = Predictor(runtime, model.window_encoder(), model.decoder(calibrated=False))
-    rows = distillation_rows(unlabelled, teacher, encoder, labels)
     unfinished = folder.with_name("teacher.unfinished")
-    rows.save_to_disk(str(unfinished))
+    for place, (documents, weight) in enumerate(asked):
+        rows = distillation_rows(documents, teacher, encoder, labels, teacher_weight=weight)
+        rows.save_to_disk(str(unfinished / str(place)))
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.rename(folder)
-    return rows
 
 
 def score_predictions(

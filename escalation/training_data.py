@@ -40,7 +40,8 @@ def encode_documents(
     Returns:
         The encoded documents, and a data set with a row for each of their windows, in the same order. Columns:
         ``input_ids``, ``shapes`` and ``sentences`` (a number for every token), ``tags`` (for every token a row of
-        target probabilities) and ``stances`` (for every sentence of the window a row of target probabilities).
+        target probabilities), ``stances`` (for every sentence of the window a row of target probabilities) and
+        ``votes`` (for every token a row of zeros: how it votes is left to the model).
 
     Raises:
         ValueError: A document carries a label that is not among ``labels``.
@@ -49,10 +50,7 @@ def encode_documents(
     used = labels_in(documents)
     rows = []
     for item in encoded:
-        _check_stances(item.document, labels)
-        tags = np.eye(labels.tag_count, dtype=np.float32)[token_tags(item.document, item.block, labels)]
-        vectors = [labels.stance_vector(sentence.stances) for sentence in item.document.sentences]
-        stances = np.array(vectors, dtype=np.float32)
+        tags, stances = document_targets(item.document, item.block, labels)
         rows += window_rows(
             item.block,
             encoder,
@@ -63,7 +61,11 @@ def encode_documents(
 
 
 def window_rows(
-    block: EncodedBlock, encoder: WindowEncoder, tags: FloatArray, stances: FloatArray
+    block: EncodedBlock,
+    encoder: WindowEncoder,
+    tags: FloatArray,
+    stances: FloatArray,
+    votes: FloatArray | None = None,
 ) -> list[dict[str, Any]]:
     """Cut the targets of a block into the rows of a data set, one for each window.
 
@@ -72,7 +74,9 @@ def window_rows(
         encoder: Encoded them.
         tags: Target probabilities of the tokens' tags, shape ``(tokens, tags)``.
         stances: Target probabilities of the sentences' stances, shape ``(sentences, stances)``.
+        votes: How the tokens are to vote, shape ``(tokens, 2 * stances)``; by default it is left to them.
     """
+    votes = np.zeros((len(block.ids), 2 * stances.shape[1]), dtype=np.float32) if votes is None else votes
     frame = (len(encoder.prefix), len(encoder.suffix))
     rows = []
     for window in block.windows:
@@ -86,9 +90,31 @@ def window_rows(
                 "sentences": np.pad(block.sentences[own] - first, frame, constant_values=-1),
                 "tags": list(np.pad(tags[own], (frame, (0, 0)))),
                 "stances": list(stances[first : last + 1]),
+                "votes": list(np.pad(votes[own], (frame, (0, 0)))),
             }
         )
     return rows
+
+
+def document_targets(document: Document, block: EncodedBlock, labels: LabelScheme) -> tuple[FloatArray, FloatArray]:
+    """Return a document's labels as probabilities.
+
+    Args:
+        document: A labelled document.
+        block: Its tokens.
+        labels: The labels that the model learns.
+
+    Returns:
+        Those of the tokens' tags, shape ``(tokens, tags)``, and of the sentences' stances, shape ``(sentences,
+        stances)``.
+
+    Raises:
+        ValueError: The document carries a label that is not among ``labels``.
+    """
+    _check_stances(document, labels)
+    tags = np.eye(labels.tag_count, dtype=np.float32)[token_tags(document, block, labels)]
+    vectors = [labels.stance_vector(sentence.stances) for sentence in document.sentences]
+    return tags, np.array(vectors, dtype=np.float32).reshape(len(vectors), len(labels.stances))
 
 
 def token_tags(document: Document, block: EncodedBlock, labels: LabelScheme) -> IntArray:
@@ -141,7 +167,7 @@ class WindowCollator:
     labels: LabelScheme
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
-        """Return ``input_ids``, ``attention_mask``, ``shapes``, ``tags``, ``sentences`` and ``stances`` as tensors."""
+        """Return ``input_ids``, ``attention_mask``, ``shapes`` and the targets as tensors."""
         shape = (len(rows), max(len(row["input_ids"]) for row in rows))
         longest = max(len(row["stances"]) for row in rows)
         batch = {
@@ -151,6 +177,7 @@ class WindowCollator:
             "tags": torch.zeros((*shape, self.labels.tag_count)),
             "sentences": torch.full(shape, -1),
             "stances": torch.full((len(rows), longest, len(self.labels.stances)), float(IGNORED)),
+            "votes": torch.zeros((*shape, 2 * len(self.labels.stances))),
         }
         for index, row in enumerate(rows):
             tokens, sentences = len(row["input_ids"]), len(row["stances"])
@@ -161,4 +188,5 @@ class WindowCollator:
             batch["sentences"][index, :tokens] = torch.as_tensor(row["sentences"])
             if self.labels.stances:
                 batch["stances"][index, :sentences] = torch.as_tensor(row["stances"])
+                batch["votes"][index, :tokens] = torch.as_tensor(row["votes"])
         return batch

@@ -5,7 +5,7 @@ import torch
 from transformers import AutoConfig, AutoModel
 
 from escalation.configuration import EscalationConfig
-from escalation.modeling import IGNORED, EscalationModel, pool_stance_logits
+from escalation.modeling import IGNORED, EscalationModel, log_vote_shares, pool_stance_logits
 
 
 def test_a_saved_model_comes_back_through_the_auto_classes(encoder_folder: Path, tmp_path: Path) -> None:
@@ -73,6 +73,24 @@ def test_the_focal_loss_counts_what_the_model_is_wrong_about(encoder_folder: Pat
         model.config.focal_gamma = gamma
         expected = ((targets - probabilities).abs() ** gamma * entropies).mean()
         assert torch.allclose(model._stance_loss(scores, sentences, stances), expected)
+
+
+def test_voting_as_the_teacher_does_costs_least(encoder_folder: Path) -> None:
+    model = EscalationModel.from_encoder(encoder_folder, window_tokens=64, vote_loss_weight=1.0)
+    sentences = torch.tensor([[-1, 0, 0, 1, 1]])
+    scores = torch.randn(1, 5, model.labels.score_count, generator=torch.Generator().manual_seed(0))
+    shares = log_vote_shares(scores[..., model.labels.weight_slice], sentences, 2).exp()
+    totals = torch.stack([shares[0, 1:3].sum(dim=0), shares[0, 3:].sum(dim=0)])
+    assert torch.allclose(totals, torch.ones(2, 3))
+    shares[:, 0] = 0.0
+    votes = torch.cat([shares, scores[..., model.labels.value_slice]], dim=-1)
+    least = model._vote_loss(scores, sentences, votes, 2)
+    assert torch.allclose(least, -(shares * shares.clamp(min=1e-9).log()).sum() / 6)
+    for part in (model.labels.weight_slice, model.labels.value_slice):
+        changed = scores.clone()
+        changed[:, 1, part] += 1.0
+        assert model._vote_loss(changed, sentences, votes, 2) > least
+    assert model._vote_loss(scores, sentences, torch.zeros_like(votes), 2) == 0.0
 
 
 def test_votes_are_weighted_means_within_each_sentence() -> None:
