@@ -22,7 +22,7 @@ from escalation.formats.base import ConversionWarning
 from escalation.labels import DEFAULT_ENTITY_LABELS, DEFAULT_STANCES, LabelScheme, labels_in, labels_to_score
 from escalation.model_folder import DEFAULT_MODEL
 from escalation.runtime import RuntimeName
-from escalation.terminal import FAILURE, fail, one_line_errors, opened, with_progress
+from escalation.terminal import FAILURE, clean_up_when_terminated, fail, one_line_errors, opened, with_progress
 
 _FORMAT_HELP = "jsonl, conll, brat, doccano, label-studio, prodigy, spacy or datasets; by default as it looks."
 
@@ -61,6 +61,7 @@ def main(
     ] = False,
 ) -> None:
     """Weapons, actors and stance (retaliation, escalation, diplomacy) in news of war."""
+    clean_up_when_terminated()
 
 
 @app.command()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,12 @@ from escalation.corpus import replace_when_done
 FAILURE = 2
 
 _EXTRAS = {"spacy": "spacy", "datasets": "evaluate"}
+
+
+def clean_up_when_terminated() -> None:
+    """Let a polite request to end (SIGTERM) take the way of an exception, so that unfinished files are removed."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
 @contextmanager
