@@ -145,6 +145,7 @@ def train_model(recipe: Recipe, *, resume: bool = False) -> dict[str, Any] | Non
         train_dataset=train_rows,
         eval_dataset=dev_rows,
         data_collator=WindowCollator(tokenizer.pad_token_id, model.labels),
+        processing_class=tokenizer,  # saved beside each checkpoint, which so is a model folder
         compute_metrics=_metrics_of_windows(dev_encoded, encoder, decoder),
     )
     checkpoint = get_last_checkpoint(str(checkpoints)) if resume and checkpoints.is_dir() else None

@@ -94,6 +94,11 @@ def test_the_model_predicts_on_both_runtimes(trained: Path) -> None:
         assert [(span.start, span.end, span.label) for span in predicted.spans] == expected
 
 
+def test_a_checkpoint_is_a_model_too(trained: Path) -> None:
+    text = labelled_articles()[0].text
+    assert load(get_last_checkpoint(str(trained / CHECKPOINTS)), runtime="torch").predict(text).sentences
+
+
 def test_the_card_tells_what_the_run_found(trained: Path, encoder_folder: Path) -> None:
     card = (trained / "README.md").read_text()
     metrics = json.loads((trained / "metrics.json").read_text())["raw_text"]
