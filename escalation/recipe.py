@@ -195,6 +195,8 @@ def load_recipe(path: str | Path, settings: Sequence[str] = (), **overrides: Any
                 raise RecipeError(f"{key!r} must be from 0 to 1, not {getattr(recipe, key):g}")
         if recipe.teacher is None and (recipe.teacher_weight or recipe.vote_loss_weight):
             raise RecipeError("'teacher_weight' and 'vote_loss_weight' need a 'teacher'")
+        if recipe.teacher is not None and not (recipe.unlabelled or recipe.teacher_weight):
+            raise RecipeError("'teacher' has nothing to read: name 'unlabelled' documents, or set 'teacher_weight'")
         if not 0.0 < recipe.layer_decay <= 1.0:
             raise RecipeError(f"'layer_decay' must be above 0 and at most 1, not {recipe.layer_decay:g}")
         if recipe.focal_gamma < 0.0:

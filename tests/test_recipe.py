@@ -106,6 +106,7 @@ def test_the_recipes_of_the_repository_are_valid(path: Path) -> None:
         ("layer_decay: 0", "'layer_decay' must be above 0"),
         ("starting_weight: 2", "'starting_weight' must be from 0 to 1"),
         ("teacher: small\nteacher_weight: 1.5", "'teacher_weight' must be from 0 to 1"),
+        ("teacher: small", "'teacher' has nothing to read"),
         ("teacher_weight: 0.5", "need a 'teacher'"),
         ("vote_loss_weight: 0.5", "need a 'teacher'"),
         ("focal_gamma: -1", "'focal_gamma' must not be below 0"),
