@@ -43,7 +43,7 @@ def distillation_rows(
         A data set with the columns of :func:`~escalation.training_data.encode_documents`.
 
     Raises:
-        ValueError: The teacher has other labels than the student.
+        ValueError: The teacher, or a document whose labels have a share, has other labels than the student.
     """
     if teacher.decoder.labels != labels:
         raise ValueError(f"the teacher's labels are {teacher.decoder.labels}, the student's are {labels}")
